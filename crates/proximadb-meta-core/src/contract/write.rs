@@ -1,0 +1,84 @@
+//! The write path: read what the plan needs, plan, apply, and plan again when somebody was faster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Contract;
+use super::plan::{Plan, View};
+use super::prepare::{is_possible_id, prepare};
+use crate::context::Call;
+use crate::driver::{Applied, Driver, Key, Prepared};
+use crate::error::{Error, ErrorKind, Result};
+use crate::operation::{Operation, Outcome, PutIf};
+
+/// How often a write is planned anew before contention is reported. Each refusal means that another writer got through.
+const MAX_ATTEMPTS: u32 = 256;
+/// Attempts that only yield; later ones wait a little, at random.
+const YIELDING_ATTEMPTS: u32 = 16;
+
+impl<D: Driver> Contract<D> {
+    pub(super) async fn write(&self, mut operations: Vec<Operation>) -> Result<Vec<Outcome>> {
+        self.refuse_idempotency_key()?;
+        if operations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = self.call();
+        for (index, op) in operations.iter_mut().enumerate() {
+            prepare(op, call.now).map_err(|e| e.at_index(index))?;
+        }
+        self.shared.driver.capabilities().atomic_batch.fits(&operations)?;
+        for attempt in 0..MAX_ATTEMPTS {
+            let view = self.view(&call, &operations, attempt > 0).await?;
+            let plan = match Plan::new(&operations, &view, call.now) {
+                Ok(plan) => plan,
+                // Planned over assumptions: only what was read may refuse a caller.
+                Err(_) if attempt == 0 && operations.len() > 1 => continue,
+                Err(e) => return Err(e),
+            };
+            if plan.changes_nothing() {
+                return Ok(plan.outcomes(&[], &[]));
+            }
+            let unit = Prepared::new(plan.writes());
+            let ids: Vec<Arc<str>> = unit.writes.iter().map(|w| w.id().clone()).collect();
+            match self.shared.driver.apply(&call, unit).await? {
+                Applied::Done(stored) => return Ok(plan.outcomes(&ids, &stored)),
+                Applied::Refused(_) => pause(attempt).await,
+            }
+        }
+        Err(Error::new(ErrorKind::Throttled, format!("other writers were faster {MAX_ATTEMPTS} times in a row"))
+            .with_hint("nothing was written; try again")
+            .with_retry_after(Duration::from_millis(100)))
+    }
+
+    /// Reads what the operations need. At first ids and names that are to be new are not read: the driver checks them in
+    /// the write itself.
+    async fn view(&self, call: &Call, operations: &[Operation], everything: bool) -> Result<View> {
+        let mut view = View::default();
+        for op in operations {
+            let assumed_new = matches!(op, Operation::Create(_) | Operation::Put { when: PutIf::Absent, .. });
+            let id = op.id();
+            if (everything || !assumed_new) && !view.ids.contains_key(id) && is_possible_id(id) {
+                let found = self.shared.driver.get(call, Key::Id(id)).await?;
+                view.ids.insert(id.clone(), found);
+            }
+            if let Operation::Create(r) | Operation::Update(r) | Operation::Put { record: r, .. } = op
+                && everything
+                && !view.names.contains_key(&r.name)
+            {
+                let found = self.shared.driver.get(call, Key::Name(&r.name)).await?;
+                view.names.insert(r.name.clone(), found);
+            }
+        }
+        Ok(view)
+    }
+}
+
+/// Lets the faster writer finish: at first by yielding, then for a random time of at most 8 ms.
+async fn pause(attempt: u32) {
+    if attempt < YIELDING_ATTEMPTS {
+        tokio::task::yield_now().await;
+    } else {
+        let micros = rand::random_range(0..=(1u64 << (attempt / 16).min(13)));
+        tokio::time::sleep(Duration::from_micros(micros)).await;
+    }
+}

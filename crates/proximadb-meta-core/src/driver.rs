@@ -1,0 +1,355 @@
+//! What a backend crate implements: small, with native async functions, on complete records.
+//!
+//! A driver stores and finds; it never stamps, never validates limits, never interprets expiry. [`Contract`](crate::Contract)
+//! wraps it and is the one implementation of [`MetadataBackend`](crate::MetadataBackend).
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::capability::Capabilities;
+use crate::context::Call;
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Literal, Normal};
+use crate::limits::MAX_SAFE_INTEGER;
+use crate::page::{Order, Position};
+use crate::record::{CollectionMetadata, Incarnation};
+use crate::report::{BackendStats, BackupOptions, BackupReport, Descriptor, Health, RestoreOptions, RestoreReport};
+
+/// What a point read looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key<'a> {
+    /// By id.
+    Id(&'a str),
+    /// By name.
+    Name(&'a str),
+}
+
+/// What must be true of an id for its net write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// No record, also no expired one.
+    Absent,
+    /// Exactly this life of the record at this version.
+    Exact {
+        /// Stored version.
+        version: u64,
+        /// Stored incarnation.
+        incarnation: Incarnation,
+    },
+}
+
+impl Expect {
+    /// Exactly `record`.
+    #[must_use]
+    pub fn exactly(record: &CollectionMetadata) -> Self {
+        Self::Exact { version: record.version, incarnation: record.incarnation }
+    }
+
+    /// Whether `found` is what is expected.
+    #[must_use]
+    pub fn holds(self, found: Option<&CollectionMetadata>) -> bool {
+        match (self, found) {
+            (Self::Absent, None) => true,
+            (Self::Exact { version, incarnation }, Some(r)) => r.version == version && r.incarnation == incarnation,
+            _ => false,
+        }
+    }
+}
+
+/// The net change of one counter, with the lowest and highest partial sum on the way: a batch must not dip below zero
+/// in the middle even if it ends above.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterDelta {
+    /// Sum of all deltas.
+    pub net: i64,
+    /// Lowest partial sum, at most 0.
+    pub low: i64,
+    /// Highest partial sum, at least 0.
+    pub high: i64,
+}
+
+impl CounterDelta {
+    /// One more delta after those before.
+    ///
+    /// # Errors
+    /// `OutOfRange` when a sum leaves +-(2^53-1): no stored counter could take it.
+    pub fn then(self, delta: i64) -> Result<Self> {
+        let limit = MAX_SAFE_INTEGER as i64;
+        let net = self
+            .net
+            .checked_add(delta)
+            .filter(|n| (-limit..=limit).contains(n))
+            .ok_or_else(|| Error::new(ErrorKind::OutOfRange, format!("a counter moves by more than {limit}")))?;
+        Ok(Self { net, low: self.low.min(net), high: self.high.max(net) })
+    }
+
+    /// The counter after the change; `None` when it would leave `0..=2^53-1` on the way.
+    #[must_use]
+    pub fn apply(self, stored: u64) -> Option<u64> {
+        let stored = i64::try_from(stored).ok()?;
+        let lowest = stored.checked_add(self.low)?;
+        let highest = stored.checked_add(self.high)?;
+        if lowest < 0 || highest > MAX_SAFE_INTEGER as i64 {
+            return None;
+        }
+        u64::try_from(stored.checked_add(self.net)?).ok()
+    }
+}
+
+/// Both counters of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterDeltas {
+    /// `vector_count`.
+    pub vectors: CounterDelta,
+    /// `total_size_bytes`.
+    pub bytes: CounterDelta,
+}
+
+impl CounterDeltas {
+    /// `(vector_count, total_size_bytes)` after the change; `None` when either leaves its range.
+    #[must_use]
+    pub fn apply(self, stored: &CollectionMetadata) -> Option<(u64, u64)> {
+        Some((self.vectors.apply(stored.vector_count)?, self.bytes.apply(stored.total_size_bytes)?))
+    }
+}
+
+/// What happens to one id. At most one net write an id in a [`Prepared`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum NetWrite {
+    /// Store the record as it is, counters included.
+    Put {
+        /// The complete record.
+        record: Arc<CollectionMetadata>,
+        /// What must be there.
+        expect: Expect,
+        /// The record that is there by the adapter's knowledge: its name is released, index entries go.
+        before: Option<Arc<CollectionMetadata>>,
+    },
+    /// Store everything of the record except the counters, which stay as stored and move by the deltas.
+    Update {
+        /// The complete record; its counters are to be ignored.
+        record: Arc<CollectionMetadata>,
+        /// What must be there: `Exact`.
+        expect: Expect,
+        /// By how much the stored counters move.
+        deltas: CounterDeltas,
+        /// The record that is there.
+        before: Arc<CollectionMetadata>,
+    },
+    /// Move the counters of whatever version is stored, if it is still this life of the record.
+    Count {
+        /// Which.
+        id: Arc<str>,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// By how much.
+        deltas: CounterDeltas,
+    },
+    /// Remove the record.
+    Delete {
+        /// What must be there: `Exact`.
+        expect: Expect,
+        /// The record that is there.
+        before: Arc<CollectionMetadata>,
+    },
+    /// Nothing; only what must be true for the rest to happen.
+    Check {
+        /// Which id.
+        id: Arc<str>,
+        /// What must be there.
+        expect: Expect,
+    },
+}
+
+impl NetWrite {
+    /// The id it works on.
+    #[must_use]
+    pub fn id(&self) -> &Arc<str> {
+        match self {
+            Self::Put { record, .. } | Self::Update { record, .. } => &record.id,
+            Self::Delete { before, .. } => &before.id,
+            Self::Count { id, .. } | Self::Check { id, .. } => id,
+        }
+    }
+}
+
+/// One atomic unit: all net writes happen, or none and the first refusal is told.
+///
+/// Beyond each write's own precondition the final state must have unique names: a driver checks every name that a write
+/// takes against all records but those the unit itself removes or renames. Stores with immediate constraints apply deletes
+/// first, then renames away, then the rest.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Prepared {
+    /// The net writes, at most one an id.
+    pub writes: Vec<NetWrite>,
+}
+
+impl Prepared {
+    /// A unit of these writes.
+    #[must_use]
+    pub fn new(writes: Vec<NetWrite>) -> Self {
+        Self { writes }
+    }
+}
+
+/// The answer to [`Driver::apply`].
+#[derive(Clone, Debug)]
+pub enum Applied {
+    /// Done, and as durable as declared. One entry a net write: the record as stored (with its counters), `None` for
+    /// deletes and checks.
+    Done(Vec<Option<Arc<CollectionMetadata>>>),
+    /// Nothing was done: this precondition does not hold.
+    Refused(Refusal),
+}
+
+/// Why a unit was refused. Holders may be expired: the adapter decides what that means.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Which net write, counted from 0.
+    pub write: usize,
+    /// What is in the way.
+    pub cause: RefusalCause,
+}
+
+/// What is in the way of a net write.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RefusalCause {
+    /// The id holds something else than expected: this record, or nothing.
+    Precondition(Option<Arc<CollectionMetadata>>),
+    /// The name is held by another id.
+    NameTaken(Arc<CollectionMetadata>),
+    /// A counter of this stored record would leave its range.
+    OutOfRange(Arc<CollectionMetadata>),
+}
+
+/// How much of a filter leaf a store answers by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// Exactly what [`evaluate`](crate::filter::Literal::evaluate) says.
+    Exact,
+    /// All that match and some that do not.
+    Superset,
+    /// Not at all.
+    No,
+}
+
+/// What to read in order.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Scan {
+    /// The pushed part: made only of leaves the driver called `Exact` or `Superset`. `None`: everything.
+    pub filter: Option<Arc<Normal>>,
+    /// The order.
+    pub order: Order,
+    /// Start after this place.
+    pub after: Option<Position>,
+    /// Most records to return, at least 1.
+    pub limit: usize,
+}
+
+impl Scan {
+    /// A scan of everything by `order`.
+    #[must_use]
+    pub fn new(order: Order, limit: usize) -> Self {
+        Self { filter: None, order, after: None, limit }
+    }
+}
+
+/// A part of a scan.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Scanned {
+    /// Records in order. Expired ones may be among them.
+    pub records: Vec<Arc<CollectionMetadata>>,
+    /// Where to go on: usually after the last record, further on if the store looked at more. `None`: the end.
+    pub next: Option<Position>,
+    /// Records (or index entries) the store looked at.
+    pub examined: u64,
+    /// How it found them, for `explain`.
+    pub access: Arc<str>,
+}
+
+impl Scanned {
+    /// A part of a scan.
+    #[must_use]
+    pub fn new(
+        records: Vec<Arc<CollectionMetadata>>,
+        next: Option<Position>,
+        examined: u64,
+        access: impl Into<Arc<str>>,
+    ) -> Self {
+        Self { records, next, examined, access: access.into() }
+    }
+}
+
+/// A store. See the [module](self) for what is and is not its business.
+///
+/// Dropping the future of `apply` or `mark_restoring` leaves the write not started, or completing detached; never half done.
+/// No `poll` blocks on I/O. After `close` every call answers `Closed`.
+pub trait Driver: Send + Sync + 'static {
+    /// Who it is.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The record, expired or not. Linearizable unless the call allows staleness.
+    fn get(&self, call: &Call, key: Key<'_>) -> impl Future<Output = Result<Option<Arc<CollectionMetadata>>>> + Send;
+
+    /// Applies one atomic unit.
+    fn apply(&self, call: &Call, unit: Prepared) -> impl Future<Output = Result<Applied>> + Send;
+
+    /// How much of a leaf the store answers. A leaf it does not know is [`Push::No`].
+    fn push(&self, literal: &Literal) -> Push {
+        let _ = literal;
+        Push::No
+    }
+
+    /// Reads in order.
+    fn scan(&self, call: &Call, scan: Scan) -> impl Future<Output = Result<Scanned>> + Send;
+
+    /// Marks the namespace as being restored, durably: until unmarked every call without `restoring` is refused with
+    /// `Unavailable`, also after a crash and reopen.
+    fn mark_restoring(&self, call: &Call, on: bool) -> impl Future<Output = Result<()>> + Send;
+
+    /// True statistics.
+    fn stats(&self, call: &Call) -> impl Future<Output = Result<BackendStats>> + Send;
+
+    /// Asks the store whether it serves. An error is turned into `Down` with the error as its cause.
+    fn health(&self, call: &Call) -> impl Future<Output = Result<Health>> + Send;
+
+    /// Backs the namespace up. Most drivers hand their records to the archive crate.
+    fn backup(
+        &self,
+        call: &Call,
+        location: &str,
+        options: BackupOptions,
+    ) -> impl Future<Output = Result<BackupReport>> + Send {
+        let _ = (call, location, options);
+        async { Err(Error::unsupported("this backend has no backup")) }
+    }
+
+    /// Restores a backup into the namespace.
+    fn restore(
+        &self,
+        call: &Call,
+        id: &str,
+        location: &str,
+        options: RestoreOptions,
+    ) -> impl Future<Output = Result<RestoreReport>> + Send {
+        let _ = (call, id, location, options);
+        async { Err(Error::unsupported("this backend has no restore")) }
+    }
+
+    /// Housekeeping: what was done, in words.
+    fn maintain(&self, call: &Call) -> impl Future<Output = Result<String>> + Send {
+        let _ = call;
+        async { Err(Error::unsupported("this backend has no maintenance")) }
+    }
+
+    /// Finishes what was accepted, releases the store. Idempotent.
+    fn close(&self) -> impl Future<Output = Result<()>> + Send;
+}

@@ -1,0 +1,1 @@
+//! Keywords (rule 12).

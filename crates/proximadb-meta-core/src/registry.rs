@@ -1,0 +1,4 @@
+//! The registry of backends.
+/// The registry.
+#[derive(Debug, Default)]
+pub struct BackendRegistry {}

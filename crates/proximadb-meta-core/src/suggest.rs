@@ -1,0 +1,28 @@
+//! "Did you mean": the nearest of a list of names.
+
+/// A hint for a wrong name: the nearest known one if any is near, then the list.
+#[must_use]
+pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = known
+        .iter()
+        .map(|k| (strsim::damerau_levenshtein(wrong, k), *k))
+        .filter(|(distance, k)| *distance <= 1 + k.len().min(wrong.len()) / 4)
+        .min();
+    let list = known.join(", ");
+    match near {
+        Some((_, best)) => format!("did you mean {best:?}? Known: {list}"),
+        None => format!("known: {list}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_you_mean;
+
+    #[test]
+    fn names_the_nearest_and_lists_all() {
+        assert_eq!(did_you_mean("onwer", ["name", "owner"]), "did you mean \"owner\"? Known: name, owner");
+        assert_eq!(did_you_mean("zzz", ["name", "owner"]), "known: name, owner");
+    }
+}

@@ -1,0 +1,209 @@
+//! The bytes of a log file: one header of 64 bytes, then frames, each with a checksum of its header and one of its payload.
+
+use proximadb_meta_core::{Error, ErrorKind, Result};
+
+/// The format this release writes.
+pub(crate) const FORMAT: u32 = 1;
+/// Length of a file header.
+pub(crate) const FILE_HEADER: usize = 64;
+/// Length of a frame header.
+pub(crate) const FRAME_HEADER: usize = 32;
+/// Longest payload: checked before anything is allocated for it.
+pub(crate) const MAX_PAYLOAD: usize = 64 * 1024 * 1024;
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// A log segment.
+    Segment,
+    /// A checkpoint.
+    Checkpoint,
+}
+
+impl FileKind {
+    const fn magic(self) -> &'static [u8; 8] {
+        match self {
+            Self::Segment => b"PXMETAWL",
+            Self::Checkpoint => b"PXMETACK",
+        }
+    }
+}
+
+/// The header of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileHeader {
+    /// What the file is.
+    pub(crate) kind: FileKind,
+    /// The number in its name.
+    pub(crate) number: u64,
+    /// Segment: the sequence number of its first frame. Checkpoint: the last one it covers.
+    pub(crate) seq: u64,
+    /// Random; part of every checksum, so that frames of another file are never taken for this one's.
+    pub(crate) salt: [u8; 16],
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+impl FileHeader {
+    /// A header with a fresh salt.
+    pub(crate) fn new(kind: FileKind, number: u64, seq: u64) -> Self {
+        Self { kind, number, seq, salt: rand::random() }
+    }
+
+    /// The bytes.
+    pub(crate) fn encode(&self) -> [u8; FILE_HEADER] {
+        let mut out = [0; FILE_HEADER];
+        out[0..8].copy_from_slice(self.kind.magic());
+        for at in [8, 12, 16] {
+            // Format, oldest reader, oldest writer: all the first one.
+            out[at..at + 4].copy_from_slice(&FORMAT.to_le_bytes());
+        }
+        out[24..32].copy_from_slice(&self.number.to_le_bytes());
+        out[32..40].copy_from_slice(&self.seq.to_le_bytes());
+        out[40..56].copy_from_slice(&self.salt);
+        let crc = crc32c::crc32c(&out[..60]);
+        out[60..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    /// Reads the header of the file `name`, which must be of this kind and number.
+    ///
+    /// # Errors
+    /// `Corruption` for bytes that are not what was written, `Unsupported` for a newer format.
+    pub(crate) fn decode(bytes: &[u8], kind: FileKind, number: u64, name: &str) -> Result<Self> {
+        let head = bytes.get(..FILE_HEADER).ok_or_else(|| damaged(name, bytes.len(), "the file header is cut short"))?;
+        if u32_at(head, 60) != crc32c::crc32c(&head[..60]) {
+            return Err(damaged(name, 0, "the file header does not match its checksum"));
+        }
+        if !head.starts_with(kind.magic()) {
+            return Err(damaged(name, 0, "the file is of another kind"));
+        }
+        let (format, reader, writer) = (u32_at(head, 8), u32_at(head, 12), u32_at(head, 16));
+        if reader.max(writer) > FORMAT {
+            return Err(Error::unsupported(format!(
+                "{name} has format {format}, which needs a release that reads format {reader} and writes format {writer}; \
+                 this release knows format {FORMAT}"
+            ))
+            .with_hint("open it with the release that wrote it, or a newer one"));
+        }
+        if u64_at(head, 24) != number {
+            return Err(damaged(name, 24, "the file has another number than its name"));
+        }
+        if format == 0 || head[20..24].iter().chain(&head[56..60]).any(|b| *b != 0) {
+            return Err(damaged(name, 20, "reserved bytes of the file header are set"));
+        }
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&head[40..56]);
+        Ok(Self { kind, number, seq: u64_at(head, 32), salt })
+    }
+}
+
+/// Damage found in a file.
+pub(crate) fn damaged(name: &str, offset: usize, what: &str) -> Error {
+    Error::new(ErrorKind::Corruption, format!("{name}, byte {offset}: {what}"))
+        .with_hint("restore the directory from a backup; nothing was changed")
+}
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One atomic unit of one namespace.
+    Unit,
+    /// A namespace is being restored, or no longer.
+    Restoring,
+    /// The log was closed in good order: nothing follows in this file.
+    Seal,
+    /// The end of a checkpoint: nothing follows in this file.
+    End,
+}
+
+impl Kind {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Unit => 1,
+            Self::Restoring => 2,
+            Self::Seal => 3,
+            Self::End => 4,
+        }
+    }
+
+    const fn of(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Unit),
+            2 => Some(Self::Restoring),
+            3 => Some(Self::Seal),
+            4 => Some(Self::End),
+            _ => None,
+        }
+    }
+}
+
+/// A frame read from a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// Its sequence number.
+    pub(crate) seq: u64,
+    /// Everything up to this was synced before this frame was written.
+    pub(crate) durable_upto: u64,
+    /// The payload.
+    pub(crate) payload: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Length of the frame with its header.
+    pub(crate) fn length(&self) -> usize {
+        FRAME_HEADER + self.payload.len()
+    }
+}
+
+/// Appends a frame.
+///
+/// # Errors
+/// `InvalidInput` for a payload over its limit: nothing is appended.
+pub(crate) fn push(out: &mut Vec<u8>, salt: &[u8; 16], frame: Frame<'_>) -> Result<()> {
+    let length = u32::try_from(frame.payload.len()).ok().filter(|n| *n as usize <= MAX_PAYLOAD).ok_or_else(|| {
+        Error::invalid(format!("the unit takes {} bytes of log; the limit is {MAX_PAYLOAD}", frame.payload.len()))
+    })?;
+    let mut head = [0; FRAME_HEADER];
+    head[0..4].copy_from_slice(&length.to_le_bytes());
+    head[4] = frame.kind.code();
+    head[8..16].copy_from_slice(&frame.seq.to_le_bytes());
+    head[16..24].copy_from_slice(&frame.durable_upto.to_le_bytes());
+    head[24..28].copy_from_slice(&crc32c::crc32c(frame.payload).to_le_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(salt), &head[..28]);
+    head[28..].copy_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(&head);
+    out.extend_from_slice(frame.payload);
+    Ok(())
+}
+
+/// The frame header at the start of `bytes`, if there is a valid one: kind, seq, durable_upto, payload length and checksum.
+pub(crate) fn peek(bytes: &[u8], salt: &[u8; 16]) -> Option<(Kind, u64, u64, usize, u32)> {
+    let head = bytes.get(..FRAME_HEADER)?;
+    let length = u32_at(head, 0) as usize;
+    // The cheap tests first: a search for frames runs this at every byte.
+    if length > MAX_PAYLOAD || head[5..8] != [0; 3] {
+        return None;
+    }
+    let kind = Kind::of(head[4])?;
+    let crc = crc32c::crc32c_append(crc32c::crc32c(salt), &head[..28]);
+    (crc == u32_at(head, 28)).then(|| (kind, u64_at(head, 8), u64_at(head, 16), length, u32_at(head, 24)))
+}
+
+/// The frame at the start of `bytes`; the words say what is wrong with it.
+pub(crate) fn read<'a>(bytes: &'a [u8], salt: &[u8; 16]) -> Result<Frame<'a>, &'static str> {
+    let (kind, seq, durable_upto, length, crc) = peek(bytes, salt).ok_or("no valid frame header")?;
+    let payload = bytes.get(FRAME_HEADER..FRAME_HEADER + length).ok_or("the frame is cut short")?;
+    if crc32c::crc32c(payload) != crc {
+        return Err("the payload does not match its checksum");
+    }
+    Ok(Frame { kind, seq, durable_upto, payload })
+}
