@@ -94,13 +94,10 @@ pub fn check_record(r: &CollectionMetadata) -> Result<()> {
     r.updated_at.validate("updated_at")?;
     check_count("vector_count", r.vector_count)?;
     check_count("total_size_bytes", r.total_size_bytes)?;
-    if let Some(retention) = r.retention {
-        if retention.retain_days == 0 || retention.retain_days > MAX_RETAIN_DAYS {
-            return Err(Error::invalid(format!(
-                "retention.retain_days is {}; it is at least 1 and at most {MAX_RETAIN_DAYS}",
-                retention.retain_days
-            )));
-        }
+    if let Some(days) = r.retention.map(|x| x.retain_days).filter(|d| *d == 0 || *d > MAX_RETAIN_DAYS) {
+        return Err(Error::invalid(format!(
+            "retention.retain_days is {days}; it is at least 1 and at most {MAX_RETAIN_DAYS}"
+        )));
     }
     if let Some(at) = r.expires_at {
         at.validate("expires_at")?;

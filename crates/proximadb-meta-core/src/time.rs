@@ -56,9 +56,10 @@ impl Timestamp {
                 .with_hint("write it as 2026-11-24T08:00:00Z or 2026-11-24")
         };
         let is_date = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        let full = if is_date { format!("{text}T00:00:00Z") } else { text.to_owned() };
-        let instant: jiff::Timestamp = full.parse().map_err(|_| bad())?;
-        let nanos = instant.as_nanosecond();
+        let (civil, offset) = if is_date { (text, 0) } else { split_offset(text).ok_or_else(bad)? };
+        let civil: jiff::civil::DateTime = civil.parse().map_err(|_| bad())?;
+        let since = civil.duration_since(EPOCH);
+        let nanos = since.as_nanos() - i128::from(offset) * 1_000_000_000;
         if nanos.rem_euclid(1000) != 0 {
             return Err(bad().with_hint("at most six digits of a second: microseconds are what is stored"));
         }
@@ -70,11 +71,31 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(t) if *self >= Self::MIN && *self <= Self::MAX => write!(f, "{t:.6}"),
+        match EPOCH.checked_add(jiff::SignedDuration::from_micros(self.0)) {
+            Ok(t) if *self >= Self::MIN && *self <= Self::MAX => write!(f, "{t:.6}Z"),
             _ => write!(f, "invalid-time({})", self.0),
         }
     }
+}
+
+/// Civil time is used because it reaches the end of the year 9999, which the library's instants do not.
+const EPOCH: jiff::civil::DateTime = jiff::civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// Splits `Z`, `z` or `+hh:mm` off; the offset in seconds.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    if let Some(civil) = text.strip_suffix(['Z', 'z']) {
+        return Some((civil, 0));
+    }
+    let (civil, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+    let (sign, rest) = match offset.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let (h, m): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (h < 24 && m < 60 && civil.contains(['T', 't', ' ']))
+        .then(|| (civil, sign * (i64::from(h) * 3600 + i64::from(m) * 60)))
 }
 
 /// Where the adapter gets "now" from. Injected, so that tests move time instead of waiting for it.
@@ -142,7 +163,14 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_hold() {
-        for bad in ["", "yesterday", "2026-11-24T08:00:00", "2026-11-24T08:00:00.1234567Z", "10000-01-01T00:00:00Z"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2026-11-24T08:00:00",
+            "2026-11-24T08:00:00.1234567Z",
+            "2026-11-24Z",
+            "10000-01-01T00:00:00Z",
+        ] {
             assert!(Timestamp::parse(bad).is_err(), "{bad}");
         }
     }

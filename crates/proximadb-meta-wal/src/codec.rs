@@ -45,15 +45,15 @@ struct RecordV1 {
 /// Counters of a stored record, absolute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename = "Counters")]
-pub(crate) struct Counters {
+pub struct Counters {
     /// Which record.
-    pub(crate) id: String,
+    pub id: String,
     /// Which life of it, as the bits of a signed number.
-    pub(crate) incarnation: i64,
+    pub incarnation: i64,
     /// Its vector count.
-    pub(crate) vectors: i64,
+    pub vectors: i64,
     /// Its size.
-    pub(crate) bytes: i64,
+    pub bytes: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,15 +67,15 @@ struct UnitV1 {
 
 /// One atomic unit: at most one entry an id, so that the order of the three parts means nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Unit {
+pub struct Unit {
     /// Where.
-    pub(crate) namespace: Namespace,
+    pub namespace: Namespace,
     /// Ids that go.
-    pub(crate) deletes: Vec<String>,
+    pub deletes: Vec<String>,
     /// Records as they are afterwards.
-    pub(crate) puts: Vec<Arc<CollectionMetadata>>,
+    pub puts: Vec<Arc<CollectionMetadata>>,
     /// Counters as they are afterwards.
-    pub(crate) counters: Vec<Counters>,
+    pub counters: Vec<Counters>,
 }
 
 fn long(n: u64) -> i64 {

@@ -77,7 +77,8 @@ impl FileHeader {
     /// # Errors
     /// `Corruption` for bytes that are not what was written, `Unsupported` for a newer format.
     pub(crate) fn decode(bytes: &[u8], kind: FileKind, number: u64, name: &str) -> Result<Self> {
-        let head = bytes.get(..FILE_HEADER).ok_or_else(|| damaged(name, bytes.len(), "the file header is cut short"))?;
+        let head =
+            bytes.get(..FILE_HEADER).ok_or_else(|| damaged(name, bytes.len(), "the file header is cut short"))?;
         if u32_at(head, 60) != crc32c::crc32c(&head[..60]) {
             return Err(damaged(name, 0, "the file header does not match its checksum"));
         }

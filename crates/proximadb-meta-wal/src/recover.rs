@@ -1,0 +1,157 @@
+//! Replay: what the files of a directory say, and where a torn tail begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proximadb_meta_core::{CollectionMetadata, Namespace, Result};
+
+use crate::codec::{self, Unit};
+use crate::frame::{self, FILE_HEADER, FileHeader, FileKind, Kind, damaged};
+
+/// Everything a log holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Records by namespace and id.
+    pub records: BTreeMap<Namespace, BTreeMap<Arc<str>, Arc<CollectionMetadata>>>,
+    /// Namespaces that are being restored.
+    pub restoring: BTreeSet<Namespace>,
+}
+
+impl State {
+    /// Applies a unit; the words say why it does not fit what came before.
+    pub(crate) fn apply(&mut self, unit: Unit) -> Result<(), &'static str> {
+        let table = self.records.entry(unit.namespace.clone()).or_default();
+        for id in &unit.deletes {
+            table.remove(id.as_str()).ok_or("a unit deletes a record that is not there")?;
+        }
+        for c in &unit.counters {
+            let record = table.get_mut(c.id.as_str()).ok_or("a unit counts on a record that is not there")?;
+            if record.incarnation.0.cast_signed() != c.incarnation {
+                return Err("a unit counts on another life of a record");
+            }
+            let record = Arc::make_mut(record);
+            record.vector_count = u64::try_from(c.vectors).map_err(|_| "a counter is negative")?;
+            record.total_size_bytes = u64::try_from(c.bytes).map_err(|_| "a counter is negative")?;
+        }
+        for record in unit.puts {
+            table.insert(record.id.clone(), record);
+        }
+        if table.is_empty() {
+            self.records.remove(&unit.namespace);
+        }
+        Ok(())
+    }
+}
+
+/// What a file held.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    /// Its header.
+    pub(crate) header: FileHeader,
+    /// The last sequence number in it.
+    pub(crate) last_seq: u64,
+    /// Where the good part ends.
+    pub(crate) end: usize,
+    /// Whether its last frame says that nothing follows.
+    pub(crate) closed: bool,
+}
+
+/// Replays a segment into `state`. `first` is the sequence number it must begin with. In the last segment a tail that was
+/// never known to be synced may be torn; anything else that is wrong is damage.
+///
+/// # Errors
+/// `Corruption` with file and offset, `Unsupported` for a newer format.
+pub(crate) fn segment(
+    state: &mut State,
+    bytes: &[u8],
+    name: &str,
+    number: u64,
+    first: u64,
+    last: bool,
+) -> Result<Replayed> {
+    let header = FileHeader::decode(bytes, FileKind::Segment, number, name)?;
+    if header.seq != first {
+        return Err(damaged(name, 32, &format!("the segment begins with frame {}, not {first}", header.seq)));
+    }
+    let (mut at, mut next, mut closed) = (FILE_HEADER, first, false);
+    while at < bytes.len() {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if closed {
+            return Err(damaged(name, at, "bytes follow the seal"));
+        }
+        match frame::read(rest, &header.salt) {
+            Ok(found) if found.seq == next => {
+                match found.kind {
+                    Kind::Unit => {
+                        let unit = codec::decode(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
+                        state.apply(unit).map_err(|what| damaged(name, at, what))?;
+                    }
+                    Kind::Restoring => {
+                        let (namespace, on) = codec::decode_restoring(found.payload)
+                            .map_err(|e| e.context(format!("{name}, byte {at}")))?;
+                        if on {
+                            state.restoring.insert(namespace)
+                        } else {
+                            state.restoring.remove(&namespace)
+                        };
+                    }
+                    Kind::Seal => closed = true,
+                    Kind::End => return Err(damaged(name, at, "the end of a checkpoint in a log segment")),
+                }
+                at += found.length();
+                next += 1;
+            }
+            Ok(found) => {
+                return Err(damaged(name, at, &format!("frame {} stands where {next} belongs", found.seq)));
+            }
+            Err(what) => {
+                if !last || known_synced(rest, &header.salt, next) {
+                    return Err(damaged(name, at, what));
+                }
+                break;
+            }
+        }
+    }
+    Ok(Replayed { header, last_seq: next - 1, end: at, closed })
+}
+
+/// Whether a later frame says that frame `seq` was synced before it was written. Frames that merely follow do not prove it:
+/// the pages of one unsynced group may reach the disk in any order.
+fn known_synced(rest: &[u8], salt: &[u8; 16], seq: u64) -> bool {
+    (1..rest.len()).any(|at| {
+        rest.get(at..)
+            .and_then(|b| frame::peek(b, salt))
+            .is_some_and(|(_, found, durable_upto, _, _)| found > seq && durable_upto >= seq)
+    })
+}
+
+/// Reads a checkpoint: every frame must be whole and the end frame must be the last.
+///
+/// # Errors
+/// `Corruption` with file and offset, `Unsupported` for a newer format.
+pub(crate) fn checkpoint(bytes: &[u8], name: &str, number: u64) -> Result<(State, u64)> {
+    let header = FileHeader::decode(bytes, FileKind::Checkpoint, number, name)?;
+    let (mut state, mut at, mut next) = (State::default(), FILE_HEADER, 1);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = frame::read(rest, &header.salt).map_err(|what| damaged(name, at, what))?;
+        if found.seq != next {
+            return Err(damaged(name, at, &format!("frame {} stands where {next} belongs", found.seq)));
+        }
+        match found.kind {
+            Kind::Unit => {
+                let unit = codec::decode(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
+                state.apply(unit).map_err(|what| damaged(name, at, what))?;
+            }
+            Kind::Restoring => {
+                let (namespace, _) =
+                    codec::decode_restoring(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
+                state.restoring.insert(namespace);
+            }
+            Kind::End if at + found.length() == bytes.len() => return Ok((state, header.seq)),
+            Kind::End | Kind::Seal => return Err(damaged(name, at, "the checkpoint does not end where it says")),
+        }
+        at += found.length();
+        next += 1;
+    }
+}

@@ -1,0 +1,192 @@
+//! The log against damage, truncation, failing storage and foreign directories.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proximadb_meta_core::{CollectionMetadata, DistanceMetric, ErrorKind, Incarnation, Namespace, Retry};
+use proximadb_meta_wal::log::{Counters, Entry, Log, Unit};
+use proximadb_meta_wal::{FileStorage, State, Storage, StorageFile};
+
+fn open(dir: &Path) -> proximadb_meta_core::Result<(Log, State)> {
+    Log::open(Box::new(FileStorage::new(dir)), 1 << 20)
+}
+
+fn put(n: u64) -> Entry {
+    let mut r = CollectionMetadata::new(format!("name-{n}"), 3, DistanceMetric::COSINE);
+    r.id = format!("id-{n}").into();
+    r.version = 1;
+    r.incarnation = Incarnation(u64::MAX - n);
+    r.owner = Some("bob".into());
+    r.tags = ["x", "y"].into();
+    Entry::Unit(Unit { puts: vec![Arc::new(r)], ..Unit::default() })
+}
+
+fn ids(state: &State) -> Vec<String> {
+    state.records.values().flat_map(|t| t.keys().map(|k| k.to_string())).collect()
+}
+
+fn write(dir: &Path, n: u64) -> State {
+    let (mut log, _) = open(dir).unwrap();
+    for i in 0..n {
+        log.append(&[put(i)]).unwrap();
+    }
+    drop(log);
+    let (log, state) = open(dir).unwrap();
+    drop(log);
+    state
+}
+
+#[test]
+fn reopen_checkpoint_seal_and_marks_keep_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = write(dir.path(), 4);
+    assert_eq!(ids(&full), ["id-0", "id-1", "id-2", "id-3"]);
+    let (mut log, state) = open(dir.path()).unwrap();
+    let counters = Counters { id: "id-1".into(), incarnation: (u64::MAX - 1).cast_signed(), vectors: 7, bytes: 8 };
+    let unit = Unit { deletes: vec!["id-0".into()], counters: vec![counters], ..Unit::default() };
+    let ns = Namespace::new("t").unwrap();
+    log.append(&[Entry::Unit(unit), Entry::Restoring(ns.clone(), true)]).unwrap();
+    assert_eq!(state, full);
+    log.close().unwrap();
+    let (mut log, state) = open(dir.path()).unwrap();
+    assert_eq!(ids(&state), ["id-1", "id-2", "id-3"]);
+    assert_eq!(state.records[&Namespace::default()]["id-1"].vector_count, 7);
+    assert!(state.restoring.contains(&ns));
+    log.checkpoint(&state).unwrap();
+    log.append(&[put(9)]).unwrap();
+    drop(log);
+    let (_log, after) = open(dir.path()).unwrap();
+    assert_eq!(ids(&after), ["id-1", "id-2", "id-3", "id-9"]);
+    assert_eq!(after.restoring, state.restoring);
+}
+
+#[test]
+fn every_cut_leaves_whole_units_and_every_flip_is_refused_or_harmless() {
+    let dir = tempfile::tempdir().unwrap();
+    let full = write(dir.path(), 3);
+    let segment = dir.path().join("wal-0000000001.log");
+    let bytes = fs::read(&segment).unwrap();
+    for cut in 64..bytes.len() {
+        fs::write(&segment, &bytes[..cut]).unwrap();
+        let (_log, state) = open(dir.path()).unwrap();
+        assert!(ids(&full).starts_with(&ids(&state)), "cut at {cut}");
+    }
+    for bit in 0..bytes.len() * 8 {
+        let mut bad = bytes.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&segment, &bad).unwrap();
+        match open(dir.path()) {
+            Ok((_log, state)) => assert_eq!(ids(&state), ["id-0", "id-1"], "bit {bit}: only the last unit may be torn"),
+            Err(e) => assert_eq!(e.kind(), ErrorKind::Corruption, "bit {bit}: {e}"),
+        }
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 2);
+    let (mut log, state) = open(dir.path()).unwrap();
+    log.checkpoint(&state).unwrap();
+    drop(log);
+    let path = dir.path().join("checkpoint-0000000002.ckpt");
+    let bytes = fs::read(&path).unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut bad = bytes.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&path, &bad).unwrap();
+        assert_eq!(open(dir.path()).unwrap_err().kind(), ErrorKind::Corruption, "bit {bit}");
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!(open(dir.path()).unwrap_err().kind(), ErrorKind::Corruption, "a lost checkpoint");
+}
+
+#[test]
+fn locked_foreign_and_unmarked_directories_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_log, _) = open(dir.path()).unwrap();
+    assert_eq!(open(dir.path()).unwrap_err().kind(), ErrorKind::Locked);
+    let foreign = tempfile::tempdir().unwrap();
+    fs::write(foreign.path().join("thesis.tex"), "x").unwrap();
+    assert_eq!(open(foreign.path()).unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(fs::read_dir(foreign.path()).unwrap().count(), 1);
+    let unmarked = tempfile::tempdir().unwrap();
+    write(unmarked.path(), 1);
+    fs::remove_file(unmarked.path().join("FORMAT")).unwrap();
+    assert_eq!(open(unmarked.path()).unwrap_err().kind(), ErrorKind::Corruption);
+}
+
+#[derive(Debug)]
+struct Failing(FileStorage, Arc<AtomicBool>);
+
+#[derive(Debug)]
+struct FailingFile(Box<dyn StorageFile>, Arc<AtomicBool>);
+
+impl StorageFile for FailingFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.append(bytes)
+    }
+    fn sync_data(&mut self) -> io::Result<()> {
+        if self.1.load(Ordering::SeqCst) { Err(io::Error::other("injected")) } else { self.0.sync_data() }
+    }
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.0.truncate(length)
+    }
+}
+
+impl Storage for Failing {
+    fn place(&self) -> &Path {
+        self.0.place()
+    }
+    fn create_dir(&self) -> io::Result<()> {
+        self.0.create_dir()
+    }
+    fn create_new(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        Ok(Box::new(FailingFile(self.0.create_new(name)?, self.1.clone())))
+    }
+    fn open(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        Ok(Box::new(FailingFile(self.0.open(name)?, self.1.clone())))
+    }
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.0.read(name)
+    }
+    fn len(&self, name: &str) -> io::Result<u64> {
+        self.0.len(name)
+    }
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.0.list()
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        self.0.sync_dir()
+    }
+    fn lock(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.0.lock(name)
+    }
+}
+
+#[test]
+fn a_failed_sync_poisons() {
+    let dir = tempfile::tempdir().unwrap();
+    let fail = Arc::new(AtomicBool::new(false));
+    let (mut log, _) = Log::open(Box::new(Failing(FileStorage::new(dir.path()), fail.clone())), 1 << 20).unwrap();
+    log.append(&[put(0)]).unwrap();
+    fail.store(true, Ordering::SeqCst);
+    let e = log.append(&[put(1)]).unwrap_err();
+    assert_eq!((e.kind(), e.retry()), (ErrorKind::Poisoned, Retry::UnknownOutcome));
+    fail.store(false, Ordering::SeqCst);
+    let e = log.append(&[put(2)]).unwrap_err();
+    assert_eq!((e.kind(), e.retry()), (ErrorKind::Poisoned, Retry::Never));
+    drop(log);
+    let (_log, state) = open(dir.path()).unwrap();
+    assert!(ids(&state).iter().any(|i| i == "id-0") && !ids(&state).iter().any(|i| i == "id-2"));
+}
