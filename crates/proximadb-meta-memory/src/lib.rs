@@ -11,8 +11,10 @@
 //! ```
 
 mod driver;
+mod plugin;
 
 pub use driver::MemoryDriver;
+pub use plugin::{MemoryPlugin, register};
 use proximadb_meta_core::Contract;
 
 /// A new, empty catalog in memory.

@@ -1,0 +1,183 @@
+//! The driver: reads from the table, writes through the writer thread.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use proximadb_meta_archive::ArchiveSource;
+use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
+use proximadb_meta_core::filter::Literal;
+use proximadb_meta_core::report::{
+    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, Measured, RestoreOptions,
+    RestoreReport,
+};
+use proximadb_meta_core::{
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
+    Order, Result, Retry,
+};
+use proximadb_meta_memtable::Table;
+use tokio::sync::oneshot;
+
+use crate::log::Log;
+use crate::storage::{FileStorage, Storage};
+use crate::writer::{Request, Shared, Writer, restoring_error};
+
+/// A segment that grows over this is followed by the next.
+const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The embedded log.
+#[derive(Debug)]
+pub struct WalDriver {
+    descriptor: Descriptor,
+    shared: Arc<Shared>,
+    requests: mpsc::Sender<Request>,
+    closed: AtomicBool,
+}
+
+/// Opens the catalog in a directory, making it where it is missing. The replay runs on a blocking thread.
+///
+/// # Errors
+/// `Locked` when another handle or process has it open; `Config` for a directory that holds something else; `Corruption` with
+/// file and offset for damage; `Unsupported` for a newer format; `PermissionDenied`, `StorageFull`.
+pub async fn open(directory: impl Into<PathBuf>) -> Result<Contract<WalDriver>> {
+    open_storage(Box::new(FileStorage::new(directory)), SEGMENT_BYTES).await
+}
+
+/// Opens a catalog on any storage. `segment_bytes`: a segment that grows over it is followed by the next.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_storage(storage: Box<dyn Storage>, segment_bytes: u64) -> Result<Contract<WalDriver>> {
+    let location = format!("file://{}", storage.place().display());
+    let label = |e: Error| e.in_operation("open", "wal");
+    let (log, state) = tokio::task::spawn_blocking(move || Log::open(storage, segment_bytes))
+        .await
+        .map_err(|e| label(Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e)))?
+        .map_err(label)?;
+    let shared = Arc::new(Shared::default());
+    for (namespace, records) in &state.records {
+        shared.table.load(namespace, records.values().cloned());
+    }
+    for namespace in &state.restoring {
+        shared.table.set_restoring(namespace, true);
+    }
+    let (requests, receiver) = mpsc::channel();
+    let writer = Writer::new(log, shared.clone(), receiver);
+    std::thread::Builder::new()
+        .name("proximadb-meta-wal".to_owned())
+        .spawn(move || writer.run())
+        .map_err(|e| label(Error::new(ErrorKind::Unavailable, "the writer thread cannot be started").with_source(e)))?;
+    let descriptor = Descriptor::new(MetadataBackendType::WAL, "wal", location);
+    Ok(Contract::new(WalDriver { descriptor, shared, requests, closed: AtomicBool::new(false) }))
+}
+
+impl WalDriver {
+    fn usable(&self, call: &Call) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::closed());
+        }
+        if !call.restoring && self.shared.table.is_restoring(&call.namespace) {
+            return Err(restoring_error());
+        }
+        Ok(())
+    }
+
+    /// Hands a request to the writer and waits. Dropping the wait lets it complete.
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).map_err(|_| Error::closed())?;
+        answer.await.map_err(|_| {
+            Error::new(ErrorKind::Unavailable, "the writer ended before it answered").with_retry(Retry::UnknownOutcome)
+        })?
+    }
+}
+
+impl Driver for WalDriver {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let limits = BatchLimits { ops: 10_000, items: 10_000, bytes: 32 * 1024 * 1024 };
+        let mut c = Capabilities::mandatory(limits, Durability::Synced);
+        c.orders = Order::FIELDS.to_vec();
+        c.portable_backup = true;
+        c.snapshot_backup = true;
+        c.explain = true;
+        c.maintain = true;
+        c
+    }
+
+    async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
+        self.usable(call)?;
+        Ok(self.shared.table.get(&call.namespace, key))
+    }
+
+    async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
+        self.usable(call)?;
+        let (namespace, restoring) = (call.namespace.clone(), call.restoring);
+        self.ask(|reply| Request::Apply { namespace, unit, restoring, reply }).await
+    }
+
+    fn push(&self, literal: &Literal) -> Push {
+        Table::push(literal)
+    }
+
+    async fn scan(&self, call: &Call, scan: Scan) -> Result<Scanned> {
+        self.usable(call)?;
+        Ok(self.shared.table.scan(&call.namespace, &scan))
+    }
+
+    async fn mark_restoring(&self, call: &Call, on: bool) -> Result<()> {
+        self.usable(call)?;
+        let namespace = call.namespace.clone();
+        self.ask(|reply| Request::Mark { namespace, on, reply }).await
+    }
+
+    async fn stats(&self, call: &Call) -> Result<BackendStats> {
+        self.usable(call)?;
+        let table = &self.shared.table;
+        let mut stats = BackendStats::default();
+        stats.collections = Some(Measured::exact(table.live(&call.namespace, call.now)));
+        stats.namespaces = Some(Measured::exact(table.namespaces()));
+        stats.memory_bytes = Some(Measured::exact(table.memory_bytes()));
+        Ok(stats)
+    }
+
+    async fn health(&self, call: &Call) -> Result<Health> {
+        let start = Instant::now();
+        self.usable(call)?;
+        Ok(if self.shared.poisoned.load(Ordering::SeqCst) {
+            let cause = "an earlier write failed; close the handle and open the directory again".to_owned();
+            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+        } else {
+            Health::new(HealthStatus::Ready, None, start.elapsed())
+        })
+    }
+
+    async fn backup(&self, call: &Call, location: &str, _options: BackupOptions) -> Result<BackupReport> {
+        self.usable(call)?;
+        let records = self.shared.table.snapshot(&call.namespace);
+        let source = ArchiveSource { namespace: &call.namespace, records, snapshot: true, now: call.now };
+        proximadb_meta_archive::write(location, source).await
+    }
+
+    async fn restore(&self, call: &Call, id: &str, location: &str, options: RestoreOptions) -> Result<RestoreReport> {
+        proximadb_meta_archive::restore(self, call, id, location, options).await
+    }
+
+    async fn maintain(&self, call: &Call) -> Result<String> {
+        self.usable(call)?;
+        self.ask(|reply| Request::Checkpoint { reply }).await?;
+        Ok("wrote a checkpoint and removed the log it covers".to_owned())
+    }
+
+    async fn close(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.ask(|reply| Request::Close { reply }).await
+    }
+}
