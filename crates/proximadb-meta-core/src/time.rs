@@ -84,7 +84,7 @@ const EPOCH: jiff::civil::DateTime = jiff::civil::DateTime::constant(1970, 1, 1,
 /// Splits `Z`, `z` or `+hh:mm` off; the offset in seconds.
 fn split_offset(text: &str) -> Option<(&str, i64)> {
     if let Some(civil) = text.strip_suffix(['Z', 'z']) {
-        return Some((civil, 0));
+        return civil.contains(['T', 't', ' ']).then_some((civil, 0));
     }
     let (civil, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
     let (sign, rest) = match offset.split_at_checked(1)? {
