@@ -49,6 +49,13 @@ pub async fn restore<D: Driver>(
         .with_hint("restore into an empty namespace, or ask for replace"));
     }
     driver.mark_restoring(&call, true).await?;
+    // Listed again: nobody else writes from here on, but somebody may have until now.
+    let present = all(driver, &call).await?;
+    if !options.replace && present.iter().any(|r| !r.is_expired(call.now)) {
+        driver.mark_restoring(&call, false).await?;
+        return Err(Error::new(ErrorKind::AlreadyExists, "somebody wrote to the namespace just now")
+            .with_hint("restore into an empty namespace, or ask for replace"));
+    }
     for chunk in present.chunks(CHUNK) {
         let deletes = chunk.iter().map(|r| NetWrite::Delete { expect: Expect::exactly(r), before: r.clone() });
         apply(driver, &call, deletes.collect()).await?;

@@ -96,6 +96,8 @@ impl Driver for MemoryDriver {
     }
 
     async fn mark_restoring(&self, call: &Call, on: bool) -> Result<()> {
+        // Under the writer lock: no write that was checked before the mark lands after it.
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.usable(call)?;
         self.table.set_restoring(&call.namespace, on);
         Ok(())
