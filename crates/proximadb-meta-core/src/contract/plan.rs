@@ -141,13 +141,20 @@ impl Plan {
         self.slots.insert(id, Slot { base, current, deltas: CounterDeltas::default(), write: Write::None });
     }
 
+    /// The live record of an id, as of the operation planned last. A `Put` may have written one that expired before.
     fn current(&self, id: &str) -> Option<&CollectionMetadata> {
-        self.slots.get(id)?.current.as_ref()
+        self.slots.get(id)?.current.as_ref().filter(|r| !r.is_expired(self.now))
     }
 
     /// Takes a name for an id, or says who has it. An expired holder is reaped in the same unit.
     fn take_name(&mut self, name: &Arc<str>, id: &Arc<str>, view: &View) -> Result<()> {
         let holder = match self.holders.get(name) {
+            Some(Some(known)) if self.current(known).is_none() => {
+                // An earlier step put a record there that had expired: it makes room.
+                let known = known.clone();
+                self.reap(&known);
+                None
+            }
             Some(known) => known.clone(),
             None => match view.names.get(name).cloned().flatten() {
                 Some(stored) if self.slots.contains_key(&stored.id) => self.holder_in_plan(&stored, name),
@@ -186,6 +193,13 @@ impl Plan {
         }
     }
 
+    fn reap(&mut self, id: &str) {
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.current = None;
+            slot.write = Write::Replace;
+        }
+    }
+
     fn mark_replaced(&mut self, id: &str) {
         if let Some(slot) = self.slots.get_mut(id) {
             slot.write = Write::Replace;
@@ -193,7 +207,7 @@ impl Plan {
     }
 
     fn release_name(&mut self, id: &str) {
-        if let Some(name) = self.current(id).map(|c| c.name.clone()) {
+        if let Some(name) = self.slots.get(id).and_then(|s| s.current.as_ref()).map(|c| c.name.clone()) {
             self.holders.insert(name, None);
         }
     }
@@ -228,7 +242,8 @@ impl Plan {
     fn count(&mut self, id: &Arc<str>, delta: StatsDelta) -> Result<Draft> {
         let not_found = || Error::not_found(id);
         let slot = self.slots.get_mut(id).ok_or_else(not_found)?;
-        let current = slot.current.as_mut().ok_or_else(not_found)?;
+        let now = self.now;
+        let current = slot.current.as_mut().filter(|r| !r.is_expired(now)).ok_or_else(not_found)?;
         let moved = |stored: u64, by: i64, field: &str| {
             i64::try_from(stored)
                 .ok()
@@ -259,15 +274,12 @@ impl Plan {
     }
 
     fn delete(&mut self, id: &str) -> bool {
-        self.release_name(id);
-        match self.slots.get_mut(id) {
-            Some(slot) if slot.current.is_some() => {
-                slot.current = None;
-                slot.write = Write::Replace;
-                true
-            }
-            _ => false,
+        if self.current(id).is_none() {
+            return false;
         }
+        self.release_name(id);
+        self.reap(id);
+        true
     }
 
     /// One net write an id, in the order the ids appeared.

@@ -69,6 +69,10 @@ impl<D: Driver> Contract<D> {
                 view.names.insert(r.name.clone(), found);
             }
         }
+        // A record that a later step removes or renames still holds its name now.
+        for held in view.ids.values().flatten() {
+            view.names.entry(held.name.clone()).or_insert_with(|| Some(held.clone()));
+        }
         Ok(view)
     }
 }
