@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-wal", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
     ("proximadb-meta", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("proximadb-meta-cli", &["proximadb-meta"]),
+    ("proximadb-meta-testkit", &["proximadb-meta-core"]),
     ("xtask", &[]),
 ];
 const MAX_LINES: usize = 1000;
