@@ -107,7 +107,7 @@ impl Driver for MemoryDriver {
         self.usable(call)?;
         let mut stats = BackendStats::default();
         stats.collections = Some(Measured::exact(self.table.live(&call.namespace, call.now)));
-        stats.namespaces = Some(Measured::exact(self.table.namespaces()));
+        stats.namespaces = Some(Measured::exact(self.table.used_namespaces()));
         stats.memory_bytes = Some(Measured::exact(self.table.memory_bytes()));
         Ok(stats)
     }

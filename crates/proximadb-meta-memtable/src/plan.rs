@@ -47,14 +47,14 @@ impl Overlay {
     fn id(&self, ns: &Namespace, space: Option<&Space>, id: &Arc<str>) -> Option<Record> {
         match self.ids.get(&(ns.clone(), id.clone())) {
             Some(known) => known.clone(),
-            None => space?.ids.get(id).cloned(),
+            None => space?.newest(id),
         }
     }
 
     fn holder(&self, ns: &Namespace, space: Option<&Space>, name: &Arc<str>) -> Option<Arc<str>> {
         match self.names.get(&(ns.clone(), name.clone())) {
             Some(known) => known.clone(),
-            None => space?.names.get(name).cloned(),
+            None => Some(space?.newest_holder(name)?.id.clone()),
         }
     }
 

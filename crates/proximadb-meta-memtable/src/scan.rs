@@ -1,7 +1,6 @@
 //! Ordered reads: which index answers, and the bounded walk over it.
 
 use std::cmp::Ordering;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use proximadb_meta_core::driver::{Scan, Scanned};
@@ -9,7 +8,10 @@ use proximadb_meta_core::filter::{Leaf, Literal, Normal, Op};
 use proximadb_meta_core::page::{Position, SortKey};
 use proximadb_meta_core::{AccessPattern, Field, Timestamp};
 
-use crate::space::{Posting, Record, Space};
+use crate::chain::At;
+use crate::index::{ByTime, Posting};
+use crate::space::{Record, Slot, Space};
+use crate::walk::Walk;
 
 /// A walk looks at no more than this many records (or four times the limit) before it returns what it has.
 const MIN_BUDGET: usize = 1024;
@@ -26,152 +28,172 @@ pub(crate) fn is_indexed(literal: &Literal) -> bool {
 }
 
 /// Where candidates come from.
-enum Access<'a> {
-    Point(Option<&'a Record>, String),
-    Posting(Option<&'a Posting>, String),
+enum Access {
+    Point(At<Record>, String),
+    Posting(Option<Arc<Posting>>, String),
 }
 
-impl Access<'_> {
+impl Access {
     fn size(&self) -> usize {
         match self {
             Self::Point(..) => 1,
-            Self::Posting(p, _) => p.map_or(0, Posting::len),
+            Self::Posting(p, _) => p.as_ref().map_or(0, |p| p.len()),
         }
     }
 }
 
-fn access<'a>(space: &'a Space, literal: &Literal) -> Option<Access<'a>> {
-    if literal.negated {
+fn access(space: &Space, seq: u64, literal: &Literal) -> Option<Access> {
+    if !is_indexed(literal) {
         return None;
     }
     let shown = format!("index {}", literal.leaf);
     match &literal.leaf {
-        Leaf::HasTag(tag) => Some(Access::Posting(space.tags.get(tag), shown)),
-        Leaf::Text { field: Field::Owner, op: Op::Eq, value } => Some(Access::Posting(space.owners.get(value), shown)),
-        Leaf::Text { field: Field::AccessPattern, op: Op::Eq, value } => {
-            let posting = AccessPattern::parse(value).ok().and_then(|p| space.patterns.get(&p));
+        Leaf::HasTag(tag) => Some(Access::Posting(Space::posting(&space.tags, &**tag), shown)),
+        Leaf::Text { field: Field::Owner, value, .. } => {
+            Some(Access::Posting(Space::posting(&space.owners, &**value), shown))
+        }
+        Leaf::Text { field: Field::AccessPattern, value, .. } => {
+            let posting = AccessPattern::parse(value).ok().and_then(|p| Space::posting(&space.patterns, &p));
             Some(Access::Posting(posting, shown))
         }
-        Leaf::Text { field: Field::Id, op: Op::Eq, value } => Some(Access::Point(space.ids.get(value), shown)),
-        Leaf::Text { field: Field::Name, op: Op::Eq, value } => Some(Access::Point(space.by_name(value), shown)),
+        Leaf::Text { field: Field::Id, value, .. } => Some(Access::Point(space.by_id(value, seq), shown)),
+        Leaf::Text { field: Field::Name, value, .. } => Some(Access::Point(space.by_name(value, seq), shown)),
         _ => None,
     }
 }
 
-fn best<'a>(space: &'a Space, filter: &Normal) -> Option<Access<'a>> {
+fn best(space: &Space, seq: u64, filter: &Normal) -> Option<Access> {
     match filter {
-        Normal::Literal(literal) => access(space, literal),
-        Normal::And(parts) => parts.iter().filter_map(|p| best(space, p)).min_by_key(Access::size),
+        Normal::Literal(literal) => access(space, seq, literal),
+        Normal::And(parts) => parts.iter().filter_map(|p| best(space, seq, p)).min_by_key(Access::size),
         Normal::Or(_) => None,
     }
 }
 
-pub(crate) fn scan(space: &Space, request: &Scan) -> Scanned {
-    let limit = request.limit.max(1);
-    let matches = |r: &Record| request.filter.as_ref().is_none_or(|f| f.evaluate(r));
-    let comes_after =
-        |r: &Record| request.after.as_ref().is_none_or(|p| request.order.compare_to(r, p) == Ordering::Greater);
-    match request.filter.as_ref().and_then(|f| best(space, f)) {
+/// One read at one instant. The caller holds a snapshot of `seq`.
+pub(crate) fn scan(space: &Space, seq: u64, request: &Scan) -> Scanned {
+    let read = Read { seq, request, limit: request.limit.max(1) };
+    match request.filter.as_ref().and_then(|f| best(space, seq, f)) {
         Some(Access::Point(found, shown)) => {
-            let records = found.filter(|r| matches(r) && comes_after(r)).cloned().into_iter().collect();
+            let records = match found {
+                At::Was(record) => record.filter(|r| read.matches(r) && read.comes_after(r)).into_iter().collect(),
+                At::Dropped => Vec::new(),
+            };
             Scanned::new(records, None, 1, shown)
         }
-        Some(Access::Posting(posting, shown)) => {
-            let by_id = request.order.field() == Field::Id;
-            match posting {
-                None => Scanned::new(Vec::new(), None, 0, shown),
-                Some(ids) if by_id => {
-                    let after = request.after.as_ref().map(|p| p.id.clone());
-                    let walk: Box<dyn Iterator<Item = &Arc<str>>> = match (after, request.order.is_descending()) {
-                        (None, false) => Box::new(ids.iter()),
-                        (None, true) => Box::new(ids.iter().rev()),
-                        (Some(id), false) => Box::new(ids.range((Bound::Excluded(id), Bound::Unbounded))),
-                        (Some(id), true) => Box::new(ids.range((Bound::Unbounded, Bound::Excluded(id))).rev()),
-                    };
-                    bounded(walk.filter_map(|id| space.ids.get(id)), request, limit, &matches, shown)
-                }
-                // Another order than the posting's: collect what matches, sort, cut. Bounded by the posting.
-                Some(ids) => {
-                    let mut found: Vec<&Record> = ids
-                        .iter()
-                        .filter_map(|id| space.ids.get(id))
-                        .filter(|r| matches(r) && comes_after(r))
-                        .collect();
-                    found.sort_unstable_by(|a, b| request.order.compare(a, b));
-                    let more = found.len() > limit;
-                    found.truncate(limit);
-                    let next = found.last().filter(|_| more).map(|r| Position::after(r, request.order));
-                    Scanned::new(
-                        found.into_iter().cloned().collect(),
-                        next,
-                        ids.len() as u64,
-                        format!("{shown}, sorted"),
-                    )
-                }
-            }
+        Some(Access::Posting(None, shown)) => Scanned::new(Vec::new(), None, 0, shown),
+        Some(Access::Posting(Some(posting), shown)) if request.order.field() == Field::Id => {
+            let after = request.after.as_ref().map(|p| &*p.id);
+            let walk = Walk::new(&posting.ids, after, request.order.is_descending());
+            read.bounded(walk.map(|e| read.slot(e.value())), shown)
         }
-        None => {
+        // Another order than the posting's: sort it, unless so many match that the ordered walk fills the page sooner.
+        Some(Access::Posting(Some(posting), shown)) if !read.is_dense(&posting, space) => {
+            read.sorted(&posting, &format!("{shown}, sorted"))
+        }
+        _ => {
             let shown = format!("walk by {}", request.order);
-            bounded(walk(space, request), request, limit, &matches, shown)
+            read.bounded(walk(space, &read), shown)
         }
+    }
+}
+
+struct Read<'a> {
+    seq: u64,
+    request: &'a Scan,
+    limit: usize,
+}
+
+impl Read<'_> {
+    fn matches(&self, r: &Record) -> bool {
+        self.request.filter.as_ref().is_none_or(|f| f.evaluate(r))
+    }
+
+    fn comes_after(&self, r: &Record) -> bool {
+        self.request.after.as_ref().is_none_or(|p| self.request.order.compare_to(r, p) == Ordering::Greater)
+    }
+
+    fn slot(&self, slot: &Slot) -> Option<Record> {
+        match slot.at(self.seq) {
+            At::Was(record) => record,
+            // Not for a reader that holds a snapshot.
+            At::Dropped => None,
+        }
+    }
+
+    /// Whether a walk over everything in order is likely to find `limit` matches in fewer steps than the posting has.
+    fn is_dense(&self, posting: &Posting, space: &Space) -> bool {
+        let len = posting.len() as u64;
+        len.saturating_mul(len) > (self.limit as u64).saturating_mul(space.records())
+    }
+
+    fn sorted(&self, posting: &Posting, shown: &str) -> Scanned {
+        let order = self.request.order;
+        let mut examined = 0;
+        let mut found: Vec<Record> = Walk::new(&posting.ids, None::<&str>, false)
+            .inspect(|_| examined += 1)
+            .filter_map(|e| self.slot(e.value()))
+            .filter(|r| self.matches(r) && self.comes_after(r))
+            .collect();
+        let more = found.len() > self.limit;
+        if more {
+            found.select_nth_unstable_by(self.limit, |a, b| order.compare(a, b));
+            found.truncate(self.limit);
+        }
+        found.sort_unstable_by(|a, b| order.compare(a, b));
+        let next = found.last().filter(|_| more).map(|r| Position::after(r, order));
+        Scanned::new(found, next, examined, shown)
+    }
+
+    /// Takes candidates in order until the page is full, the budget is spent or they end.
+    fn bounded(&self, candidates: impl Iterator<Item = Option<Record>>, shown: String) -> Scanned {
+        let budget = self.limit.saturating_mul(4).max(MIN_BUDGET);
+        let mut records = Vec::with_capacity(self.limit.min(MIN_BUDGET));
+        let mut examined = 0;
+        let mut last: Option<Record> = None;
+        for candidate in candidates {
+            // An entry that is not there at this instant still costs, but gives no place to go on from.
+            let full = records.len() == self.limit || examined >= budget;
+            if full && let (Some(last), Some(_)) = (&last, &candidate) {
+                let next = Position::after(last, self.request.order);
+                return Scanned::new(records, Some(next), examined as u64, shown);
+            }
+            examined += 1;
+            let Some(record) = candidate else { continue };
+            if self.matches(&record) {
+                records.push(record.clone());
+            }
+            last = Some(record);
+        }
+        Scanned::new(records, None, examined as u64, shown)
     }
 }
 
 /// Every record in the request's order, from its position on.
-fn walk<'a>(space: &'a Space, request: &Scan) -> Box<dyn Iterator<Item = &'a Record> + 'a> {
-    let down = request.order.is_descending();
-    let id = |id: &'a Arc<str>| space.ids.get(id);
-    macro_rules! directed {
-        ($index:expr, $after:expr) => {
-            match ($after, down) {
-                (None, false) => Box::new($index.iter()) as Box<dyn Iterator<Item = _>>,
-                (None, true) => Box::new($index.iter().rev()),
-                (Some(at), false) => Box::new($index.range((Bound::Excluded(at), Bound::Unbounded))),
-                (Some(at), true) => Box::new($index.range((Bound::Unbounded, Bound::Excluded(at))).rev()),
-            }
-        };
-    }
-    let time = |at: &Option<Position>| -> Option<(Timestamp, Arc<str>)> {
-        match at {
-            Some(Position { key: SortKey::Time(t), id }) => Some((*t, id.clone())),
+fn walk<'a>(space: &'a Space, read: &'a Read<'a>) -> Box<dyn Iterator<Item = Option<Record>> + 'a> {
+    let (after, down) = (read.request.after.as_ref(), read.request.order.is_descending());
+    let by_time = |index: &'a ByTime, of: fn(&Record) -> Timestamp| {
+        let after = after.and_then(|p| match &p.key {
+            SortKey::Time(t) => Some((*t, p.id.clone())),
             _ => None,
-        }
+        });
+        let walk = Walk::new(index, after.as_ref(), down);
+        // At this instant the record may stand at another time.
+        walk.map(move |e| read.slot(e.value()).filter(|r| of(r) == e.key().0))
     };
-    match request.order.field() {
+    match read.request.order.field() {
         Field::Name => {
-            let after = match &request.after {
-                Some(Position { key: SortKey::Name(name), .. }) => Some(name.clone()),
+            let after = after.and_then(|p| match &p.key {
+                SortKey::Name(name) => Some(&**name),
                 _ => None,
-            };
-            Box::new(directed!(space.names, after).filter_map(move |(_, i)| id(i)))
+            });
+            Box::new(Walk::new(&space.names, after, down).map(|e| match e.value().at(read.seq) {
+                At::Was(Some(slot)) => read.slot(&slot),
+                _ => None,
+            }))
         }
-        Field::CreatedAt => Box::new(directed!(space.created, time(&request.after)).filter_map(move |(_, i)| id(i))),
-        Field::UpdatedAt => Box::new(directed!(space.updated, time(&request.after)).filter_map(move |(_, i)| id(i))),
-        _ => Box::new(directed!(space.ids, request.after.as_ref().map(|p| p.id.clone())).map(|(_, r)| r)),
+        Field::CreatedAt => Box::new(by_time(&space.created, |r| r.created_at)),
+        Field::UpdatedAt => Box::new(by_time(&space.updated, |r| r.updated_at)),
+        _ => Box::new(Walk::new(&space.ids, after.map(|p| &*p.id), down).map(|e| read.slot(e.value()))),
     }
-}
-
-fn bounded<'a>(
-    walk: impl Iterator<Item = &'a Record>,
-    request: &Scan,
-    limit: usize,
-    matches: &dyn Fn(&Record) -> bool,
-    shown: String,
-) -> Scanned {
-    let budget = limit.saturating_mul(4).max(MIN_BUDGET);
-    let mut records = Vec::with_capacity(limit.min(MIN_BUDGET));
-    let mut examined = 0;
-    let mut last: Option<&Record> = None;
-    for record in walk {
-        if records.len() == limit || examined == budget {
-            let next = last.map(|r| Position::after(r, request.order));
-            return Scanned::new(records, next, examined as u64, shown);
-        }
-        examined += 1;
-        last = Some(record);
-        if matches(record) {
-            records.push(record.clone());
-        }
-    }
-    Scanned::new(records, None, examined as u64, shown)
 }

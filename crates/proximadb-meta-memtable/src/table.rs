@@ -1,24 +1,26 @@
-//! The table of all namespaces: publication under a short write lock, reads under a short read lock.
+//! The table of all namespaces: one writer publishes, readers take no lock.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use proximadb_meta_core::Namespace;
+use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::driver::{Key, Prepared, Push, Refusal, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
+use proximadb_meta_core::{Namespace, Timestamp};
 
+use crate::chain::At;
 use crate::plan::{Effect, Effects, Overlay, plan};
 use crate::scan;
-use crate::space::{Record, Space};
+use crate::snapshot::{Snapshot, Snapshots};
+use crate::space::{Delta, Garbage, Record, Space};
 
 /// Records and indexes of every namespace, in memory. See the [crate documentation](crate).
 #[derive(Debug, Default)]
-pub struct Table(RwLock<Inner>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    spaces: BTreeMap<Namespace, Space>,
-    restoring: BTreeSet<Namespace>,
+pub struct Table {
+    spaces: SkipMap<Namespace, Arc<Space>>,
+    snapshots: Arc<Snapshots>,
+    garbage: Mutex<VecDeque<(u64, Arc<Space>, Garbage)>>,
 }
 
 impl Table {
@@ -28,72 +30,108 @@ impl Table {
         Self::default()
     }
 
-    // No code path panics while it holds the lock half way through a change, so a poisoned lock guards whole state.
-    fn read(&self) -> RwLockReadGuard<'_, Inner> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    fn space(&self, ns: &Namespace) -> Option<Arc<Space>> {
+        self.spaces.get(ns).map(|e| e.value().clone())
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    fn space_or_new(&self, ns: &Namespace) -> Arc<Space> {
+        self.spaces.get_or_insert_with(ns.clone(), || Arc::new(Space::new(ns.clone()))).value().clone()
     }
 
-    /// The record, expired or not. O(log n).
+    /// The record, expired or not. O(log n), no lock.
     #[must_use]
     pub fn get(&self, ns: &Namespace, key: Key<'_>) -> Option<Record> {
-        let inner = self.read();
-        let space = inner.spaces.get(ns)?;
-        match key {
-            Key::Id(id) => space.ids.get(id).cloned(),
-            Key::Name(name) => space.by_name(name).cloned(),
+        let space = self.space(ns)?;
+        loop {
+            let seq = self.snapshots.published();
+            let found = match key {
+                Key::Id(id) => space.by_id(id, seq),
+                Key::Name(name) => space.by_name(name, seq),
+            };
+            if let At::Was(record) = found {
+                return record;
+            }
         }
     }
 
-    /// Checks a unit against the table and the group's earlier units; remembers it in the overlay when it passes.
+    /// Checks a unit against the newest versions and the group's earlier units; remembers it in the overlay when it passes.
     ///
     /// # Errors
     /// The first precondition that does not hold; the overlay is unchanged.
     pub fn plan(&self, overlay: &mut Overlay, ns: &Namespace, unit: &Prepared) -> Result<Effects, Refusal> {
-        plan(self.read().spaces.get(ns), overlay, ns, unit)
+        plan(self.space(ns).as_deref(), overlay, ns, unit)
     }
 
     /// Publishes planned units, in order. Readers see them all or none.
     pub fn install(&self, units: &[Effects]) {
-        let mut inner = self.write();
-        for unit in units {
-            let space = inner.spaces.entry(unit.namespace.clone()).or_default();
-            for change in &unit.changes {
-                if let Effect::Delete { before } = change {
-                    space.remove(&before.id);
-                }
-            }
-            for change in &unit.changes {
-                if let Effect::Put { record, .. } = change {
-                    space.put(record);
-                }
-            }
-            if space.ids.is_empty() {
-                inner.spaces.remove(&unit.namespace);
-            }
-        }
+        let changes = units.iter().map(|u| (&u.namespace, &*u.changes));
+        self.write(changes);
     }
 
     /// Fills the table with records that are known to be consistent, as a log gives them back.
     pub fn load(&self, ns: &Namespace, records: impl IntoIterator<Item = Record>) {
-        let mut inner = self.write();
-        let space = inner.spaces.entry(ns.clone()).or_default();
-        for record in records {
-            space.put(&record);
+        let changes: Vec<Effect> = records.into_iter().map(|record| Effect::Put { record, before: None }).collect();
+        self.write([(ns, &*changes)].into_iter());
+    }
+
+    fn write<'a>(&self, units: impl Iterator<Item = (&'a Namespace, &'a [Effect])>) {
+        // The lock keeps a second writer out, and guards the queue, which is whole between any two statements.
+        let mut queue = self.garbage.lock().unwrap_or_else(PoisonError::into_inner);
+        self.collect(&mut queue);
+        let seq = self.snapshots.published() + 1;
+        let mut touched: Vec<(Arc<Space>, Delta)> = Vec::new();
+        let mut garbage = Vec::new();
+        for (ns, changes) in units {
+            let space = self.space_or_new(ns);
+            let at = match touched.iter().position(|(s, _)| Arc::ptr_eq(s, &space)) {
+                Some(at) => at,
+                None => {
+                    touched.push((space.clone(), Delta::default()));
+                    touched.len() - 1
+                }
+            };
+            let Some((_, delta)) = touched.get_mut(at) else { continue };
+            for change in changes {
+                space.apply(change, seq, delta, &mut garbage);
+            }
+            queue.extend(garbage.drain(..).map(|(seq, g)| (seq, space.clone(), g)));
         }
-        if space.ids.is_empty() {
-            inner.spaces.remove(ns);
+        for (space, delta) in &touched {
+            space.settle(delta);
+        }
+        self.snapshots.publish(seq);
+    }
+
+    /// Drops what no reader needs any more. The queue is in order of its numbers.
+    fn collect(&self, queue: &mut VecDeque<(u64, Arc<Space>, Garbage)>) {
+        let oldest = self.snapshots.oldest();
+        while queue.front().is_some_and(|(seq, ..)| *seq <= oldest) {
+            if let Some((_, space, garbage)) = queue.pop_front() {
+                space.collect(&garbage, oldest);
+                if space.is_bare() {
+                    self.spaces.remove(space.namespace());
+                }
+            }
         }
     }
 
-    /// Reads in order; see [`Scan`]. Holds the read lock for one bounded part.
+    /// Holds the present instant: [`scan_at`](Self::scan_at) and [`records_at`](Self::records_at) see it until it is dropped.
+    #[must_use]
+    pub fn hold(&self) -> Snapshot {
+        self.snapshots.hold()
+    }
+
+    /// Reads in order, at the present instant; see [`Scan`]. Looks at a bounded number of records.
     #[must_use]
     pub fn scan(&self, ns: &Namespace, request: &Scan) -> Scanned {
-        match self.read().spaces.get(ns) {
-            Some(space) => scan::scan(space, request),
+        self.scan_at(&self.hold(), ns, request)
+    }
+
+    /// Reads in order at the instant of a snapshot of this table.
+    #[must_use]
+    pub fn scan_at(&self, snapshot: &Snapshot, ns: &Namespace, request: &Scan) -> Scanned {
+        match self.space(ns) {
+            Some(space) => scan::scan(&space, snapshot.seq(), request),
             None => Scanned::new(Vec::new(), None, 0, "empty namespace"),
         }
     }
@@ -104,55 +142,95 @@ impl Table {
         if scan::is_indexed(literal) { Push::Exact } else { Push::No }
     }
 
-    /// Every record of a namespace by id, at one instant. O(n) pointers.
+    /// Every record of a namespace by id at the instant of a snapshot. O(n) pointers.
+    #[must_use]
+    pub fn records_at(&self, snapshot: &Snapshot, ns: &Namespace) -> Vec<Record> {
+        let Some(space) = self.space(ns) else { return Vec::new() };
+        let mut records = Vec::new();
+        let mut next = space.ids.front();
+        while let Some(entry) = next {
+            if let At::Was(Some(record)) = entry.value().at(snapshot.seq()) {
+                records.push(record);
+            }
+            next = entry.next();
+        }
+        records
+    }
+
+    /// Every record of a namespace by id, at one instant. O(n) pointers; writers go on.
     #[must_use]
     pub fn snapshot(&self, ns: &Namespace) -> Vec<Record> {
-        self.read().spaces.get(ns).map_or_else(Vec::new, |s| s.ids.values().cloned().collect())
+        self.records_at(&self.hold(), ns)
+    }
+
+    /// Every namespace that has, or had a moment ago, a record or a mark.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        let mut found = Vec::new();
+        let mut next = self.spaces.front();
+        while let Some(entry) = next {
+            found.push(entry.key().clone());
+            next = entry.next();
+        }
+        found
     }
 
     /// Every record of every namespace, at one instant.
     #[must_use]
-    pub fn snapshot_all(&self) -> Vec<(Namespace, Vec<Record>)> {
-        self.read().spaces.iter().map(|(ns, s)| (ns.clone(), s.ids.values().cloned().collect())).collect()
+    pub fn snapshot_all(&self) -> BTreeMap<Namespace, Vec<Record>> {
+        let snapshot = self.hold();
+        let all = self.namespaces().into_iter().map(|ns| (ns.clone(), self.records_at(&snapshot, &ns)));
+        all.filter(|(_, records)| !records.is_empty()).collect()
     }
 
     /// Marks or unmarks a namespace as being restored.
     pub fn set_restoring(&self, ns: &Namespace, on: bool) {
-        let mut inner = self.write();
-        if on {
-            inner.restoring.insert(ns.clone());
-        } else {
-            inner.restoring.remove(ns);
-        }
+        self.space_or_new(ns).restoring.store(on, Ordering::SeqCst);
     }
 
     /// Whether the namespace is being restored.
     #[must_use]
     pub fn is_restoring(&self, ns: &Namespace) -> bool {
-        self.read().restoring.contains(ns)
+        self.space(ns).is_some_and(|s| s.restoring.load(Ordering::SeqCst))
     }
 
     /// Every namespace that is being restored.
     #[must_use]
     pub fn restoring(&self) -> BTreeSet<Namespace> {
-        self.read().restoring.clone()
+        self.namespaces().into_iter().filter(|ns| self.is_restoring(ns)).collect()
     }
 
-    /// Records that are live at `now` in a namespace. O(n).
+    /// Records that are live at `now` in a namespace. Cost: one step for each that expired and was not reaped.
     #[must_use]
-    pub fn live(&self, ns: &Namespace, now: proximadb_meta_core::Timestamp) -> u64 {
-        self.read().spaces.get(ns).map_or(0, |s| s.ids.values().filter(|r| !r.is_expired(now)).count() as u64)
+    pub fn live(&self, ns: &Namespace, now: Timestamp) -> u64 {
+        self.space(ns).map_or(0, |s| s.records().saturating_sub(s.expired(now)))
+    }
+
+    /// Records of all namespaces, expired ones included.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.sum(|s| s.records())
     }
 
     /// Namespaces with a record.
     #[must_use]
-    pub fn namespaces(&self) -> u64 {
-        self.read().spaces.len() as u64
+    pub fn used_namespaces(&self) -> u64 {
+        self.sum(|s| u64::from(s.records() > 0))
     }
 
     /// Bytes of all records' own memory, counted from their sizes; without index nodes and allocator overhead.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.read().spaces.values().map(|s| s.bytes).sum()
+        self.sum(|s| s.bytes())
+    }
+
+    fn sum(&self, of: impl Fn(&Space) -> u64) -> u64 {
+        let mut total = 0;
+        let mut next = self.spaces.front();
+        while let Some(entry) = next {
+            total += of(entry.value());
+            next = entry.next();
+        }
+        total
     }
 }

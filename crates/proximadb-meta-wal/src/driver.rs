@@ -141,7 +141,7 @@ impl Driver for WalDriver {
         let table = &self.shared.table;
         let mut stats = BackendStats::default();
         stats.collections = Some(Measured::exact(table.live(&call.namespace, call.now)));
-        stats.namespaces = Some(Measured::exact(table.namespaces()));
+        stats.namespaces = Some(Measured::exact(table.used_namespaces()));
         stats.memory_bytes = Some(Measured::exact(table.memory_bytes()));
         Ok(stats)
     }

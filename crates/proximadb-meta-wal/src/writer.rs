@@ -168,8 +168,7 @@ impl Writer {
         if self.since_checkpoint < CHECKPOINT_ENTRIES || self.shared.poisoned.load(Ordering::SeqCst) {
             return;
         }
-        let live: usize = self.shared.table.snapshot_all().iter().map(|(_, r)| r.len()).sum();
-        if self.since_checkpoint > live as u64 {
+        if self.since_checkpoint > self.shared.table.records() {
             // A failure poisons the handle, which the next write reports.
             let _ = self.checkpoint();
         }
