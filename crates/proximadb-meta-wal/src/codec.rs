@@ -16,6 +16,12 @@ const UNIT_SCHEMA: &str = include_str!("unit.v1.avsc");
 static UNIT: LazyLock<Schema> =
     LazyLock::new(|| Schema::parse_str(UNIT_SCHEMA).expect("the compiled-in schema is parsed by a test"));
 
+/// Building a reader or writer resolves the schema: once is enough.
+static READER: LazyLock<GenericDatumReader<'static>> =
+    LazyLock::new(|| GenericDatumReader::builder(&UNIT).build().expect("the compiled-in schema is resolved by a test"));
+static WRITER: LazyLock<GenericDatumWriter<'static>> =
+    LazyLock::new(|| GenericDatumWriter::builder(&UNIT).build().expect("the compiled-in schema is resolved by a test"));
+
 /// One record as the log has it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename = "Record")]
@@ -153,7 +159,7 @@ pub(crate) fn encode(unit: &Unit) -> Result<Vec<u8>> {
     };
     let failed = |e| Error::new(ErrorKind::Internal, "a unit could not be encoded").with_source(e);
     let mut out = Vec::with_capacity(512);
-    GenericDatumWriter::builder(&UNIT).build().map_err(failed)?.write_ser(&mut out, &v1).map_err(failed)?;
+    WRITER.write_ser(&mut out, &v1).map_err(failed)?;
     Ok(out)
 }
 
@@ -164,8 +170,7 @@ pub(crate) fn encode(unit: &Unit) -> Result<Vec<u8>> {
 pub(crate) fn decode(bytes: &[u8]) -> Result<Unit> {
     let failed = |e| corrupt("a unit cannot be decoded").with_source(e);
     let mut rest = bytes;
-    let v1: UnitV1 =
-        GenericDatumReader::builder(&UNIT).build().map_err(failed)?.read_deser(&mut rest).map_err(failed)?;
+    let v1: UnitV1 = READER.read_deser(&mut rest).map_err(failed)?;
     if !rest.is_empty() {
         return Err(corrupt(format!("{} bytes follow a unit inside its frame", rest.len())));
     }

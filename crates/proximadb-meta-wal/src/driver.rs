@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
 use proximadb_meta_archive::ArchiveSource;
-use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
+use proximadb_meta_core::driver::{Applied, Driver, Key, NetWrite, Prepared, Push, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
     BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, Measured, RestoreOptions,
-    RestoreReport,
+    RestoreReport, Stat,
 };
 use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
@@ -20,9 +20,11 @@ use proximadb_meta_core::{
 use proximadb_meta_memtable::Table;
 use tokio::sync::oneshot;
 
+use crate::engine::{Engine, Shared, restoring_error};
+use crate::frame::MAX_PAYLOAD;
 use crate::log::Log;
 use crate::storage::{FileStorage, Storage};
-use crate::writer::{Request, Shared, Writer, restoring_error};
+use crate::writer::{Request, Writer};
 
 /// A segment that grows over this is followed by the next.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -32,7 +34,7 @@ const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 pub struct WalDriver {
     descriptor: Descriptor,
     shared: Arc<Shared>,
-    requests: mpsc::Sender<Request>,
+    requests: Arc<mpsc::Sender<Request>>,
     closed: AtomicBool,
 }
 
@@ -42,35 +44,52 @@ pub struct WalDriver {
 /// `Locked` when another handle or process has it open; `Config` for a directory that holds something else; `Corruption` with
 /// file and offset for damage; `Unsupported` for a newer format; `PermissionDenied`, `StorageFull`.
 pub async fn open(directory: impl Into<PathBuf>) -> Result<Contract<WalDriver>> {
-    open_storage(Box::new(FileStorage::new(directory)), SEGMENT_BYTES).await
+    open_storage(Arc::new(FileStorage::new(directory)), SEGMENT_BYTES).await
 }
 
 /// Opens a catalog on any storage. `segment_bytes`: a segment that grows over it is followed by the next.
 ///
 /// # Errors
 /// As [`open`].
-pub async fn open_storage(storage: Box<dyn Storage>, segment_bytes: u64) -> Result<Contract<WalDriver>> {
+pub async fn open_storage(storage: Arc<dyn Storage>, segment_bytes: u64) -> Result<Contract<WalDriver>> {
     let location = format!("file://{}", storage.place().display());
     let label = |e: Error| e.in_operation("open", "wal");
-    let (log, state) = tokio::task::spawn_blocking(move || Log::open(storage, segment_bytes))
+    let engine = tokio::task::spawn_blocking(move || Log::open(storage, segment_bytes).map(Engine::new))
         .await
         .map_err(|e| label(Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e)))?
         .map_err(label)?;
-    let shared = Arc::new(Shared::default());
-    for (namespace, records) in &state.records {
-        shared.table.load(namespace, records.values().cloned());
-    }
-    for namespace in &state.restoring {
-        shared.table.set_restoring(namespace, true);
-    }
+    let shared = engine.shared().clone();
     let (requests, receiver) = mpsc::channel();
-    let writer = Writer::new(log, shared.clone(), receiver);
+    let requests = Arc::new(requests);
+    let writer = Writer::new(engine, receiver, Arc::downgrade(&requests));
     std::thread::Builder::new()
         .name("proximadb-meta-wal".to_owned())
         .spawn(move || writer.run())
         .map_err(|e| label(Error::new(ErrorKind::Unavailable, "the writer thread cannot be started").with_source(e)))?;
     let descriptor = Descriptor::new(MetadataBackendType::WAL, "wal", location);
     Ok(Contract::new(WalDriver { descriptor, shared, requests, closed: AtomicBool::new(false) }))
+}
+
+/// A batch of changes to large records can be larger in the log than in the call. It is refused before it joins a group.
+fn fits(unit: &Prepared) -> Result<()> {
+    let bytes: usize = unit.writes.iter().map(log_bytes).sum();
+    if bytes > MAX_PAYLOAD {
+        return Err(Error::unsupported(format!("the batch writes {bytes} bytes; the log takes {MAX_PAYLOAD} at once"))
+            .with_hint("split it; each part is atomic by itself"));
+    }
+    Ok(())
+}
+
+/// Not less than what a write takes in the log.
+fn log_bytes(write: &NetWrite) -> usize {
+    /// Numbers, lengths and the fixed words of a record.
+    const FIXED: usize = 512;
+    let (NetWrite::Put { record: r, .. } | NetWrite::Update { record: r, .. }) = write else {
+        return FIXED + write.id().len();
+    };
+    let texts = [Some(&r.id), Some(&r.name), r.description.as_ref(), r.owner.as_ref()];
+    let texts: usize = texts.into_iter().flatten().chain(r.tags.iter()).map(|t| t.len() + 8).sum();
+    FIXED + texts + r.config.as_str().len() + r.extra.as_str().len()
 }
 
 impl WalDriver {
@@ -117,6 +136,7 @@ impl Driver for WalDriver {
 
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
         self.usable(call)?;
+        fits(&unit)?;
         let (namespace, restoring) = (call.namespace.clone(), call.restoring);
         self.ask(|reply| Request::Apply { namespace, unit, restoring, reply }).await
     }
@@ -133,7 +153,7 @@ impl Driver for WalDriver {
     async fn mark_restoring(&self, call: &Call, on: bool) -> Result<()> {
         self.usable(call)?;
         let namespace = call.namespace.clone();
-        self.ask(|reply| Request::Mark { namespace, on, reply }).await
+        self.ask(|reply| Request::Mark { namespace, on, reply }).await.map(drop)
     }
 
     async fn stats(&self, call: &Call) -> Result<BackendStats> {
@@ -143,6 +163,19 @@ impl Driver for WalDriver {
         stats.collections = Some(Measured::exact(table.live(&call.namespace, call.now)));
         stats.namespaces = Some(Measured::exact(table.used_namespaces()));
         stats.memory_bytes = Some(Measured::exact(table.memory_bytes()));
+        let n = &self.shared.numbers;
+        let of = |cell: &AtomicU64| Measured::exact(cell.load(Ordering::Relaxed));
+        let (log, checkpoint) = (of(&n.log_bytes), of(&n.checkpoint_bytes));
+        stats.storage_bytes = Some(Measured::exact(log.value + checkpoint.value));
+        stats.more = vec![
+            Stat { name: "checkpoint_bytes", value: checkpoint },
+            Stat { name: "checkpoint_seq", value: of(&n.checkpoint_seq) },
+            Stat { name: "durable_seq", value: of(&n.seq) },
+            Stat { name: "log_bytes", value: log },
+            Stat { name: "log_segments", value: of(&n.segments) },
+            Stat { name: "synced_entries", value: of(&n.entries) },
+            Stat { name: "synced_groups", value: of(&n.groups) },
+        ];
         Ok(stats)
     }
 
@@ -171,7 +204,7 @@ impl Driver for WalDriver {
     async fn maintain(&self, call: &Call) -> Result<String> {
         self.usable(call)?;
         self.ask(|reply| Request::Checkpoint { reply }).await?;
-        Ok("wrote a checkpoint and removed the log it covers".to_owned())
+        Ok("wrote a checkpoint and removed the log that it covers".to_owned())
     }
 
     async fn close(&self) -> Result<()> {

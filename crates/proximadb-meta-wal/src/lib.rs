@@ -1,5 +1,4 @@
 //! The durable embedded log: one directory that holds checkpoints and log segments. See `docs/format.md`.
-
 //!
 //! ```
 //! # async fn example(dir: std::path::PathBuf) -> proximadb_meta_core::Result<()> {
@@ -16,10 +15,16 @@
 
 mod codec;
 mod driver;
+mod engine;
+mod files;
 mod frame;
 pub mod log;
 mod plugin;
+mod random;
 mod recover;
+mod sabotage;
+#[cfg(test)]
+mod sim;
 mod storage;
 mod writer;
 

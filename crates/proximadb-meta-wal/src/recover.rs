@@ -7,6 +7,7 @@ use proximadb_meta_core::{CollectionMetadata, Namespace, Result};
 
 use crate::codec::{self, Unit};
 use crate::frame::{self, FILE_HEADER, FileHeader, FileKind, Kind, damaged};
+use crate::sabotage::{Sabotage, sabotaged};
 
 /// Everything a log holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,12 +53,17 @@ pub(crate) struct Replayed {
     pub(crate) last_seq: u64,
     /// Where the good part ends.
     pub(crate) end: usize,
-    /// Whether its last frame says that nothing follows.
+    /// Where the last group begins: from here on nothing says that it was synced.
+    pub(crate) suspect: usize,
+    /// Whether its last frame says that the log was closed in good order.
     pub(crate) closed: bool,
+    /// Whether its last frame says that the log goes on in the next segment.
+    pub(crate) turned: bool,
 }
 
-/// Replays a segment into `state`. `first` is the sequence number it must begin with. In the last segment a tail that was
-/// never known to be synced may be torn; anything else that is wrong is damage.
+/// Replays a segment into `state`. `first` is the sequence number it must begin with; `follower` that of the next segment, if
+/// there is one: what stands behind the last frame before it is the rest of a turn that a crash cut off, and means nothing. In
+/// the last segment a tail that was never known to be synced may be torn. Anything else that is wrong is damage.
 ///
 /// # Errors
 /// `Corruption` with file and offset, `Unsupported` for a newer format.
@@ -67,20 +73,25 @@ pub(crate) fn segment(
     name: &str,
     number: u64,
     first: u64,
-    last: bool,
+    follower: Option<u64>,
 ) -> Result<Replayed> {
     let header = FileHeader::decode(bytes, FileKind::Segment, number, name)?;
     if header.seq != first {
         return Err(damaged(name, 32, &format!("the segment begins with frame {}, not {first}", header.seq)));
     }
-    let (mut at, mut next, mut closed) = (FILE_HEADER, first, false);
+    let (mut at, mut next, mut closed, mut turned) = (FILE_HEADER, first, false, false);
+    let mut suspect = FILE_HEADER;
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
-        if closed {
-            return Err(damaged(name, at, "bytes follow the seal"));
+        if closed || turned {
+            return Err(damaged(name, at, "bytes follow the last frame"));
         }
         match frame::read(rest, &header.salt) {
             Ok(found) if found.seq == next => {
+                // Only the first frame of a group was written when everything before it was durable.
+                if found.durable_upto.checked_add(1) == Some(found.seq) {
+                    suspect = at;
+                }
                 match found.kind {
                     Kind::Unit => {
                         let unit = codec::decode(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
@@ -96,6 +107,12 @@ pub(crate) fn segment(
                         };
                     }
                     Kind::Seal => closed = true,
+                    Kind::Turn => {
+                        // It takes the number that the next segment begins with, and is no entry.
+                        turned = true;
+                        at += found.length();
+                        continue;
+                    }
                     Kind::End => return Err(damaged(name, at, "the end of a checkpoint in a log segment")),
                 }
                 at += found.length();
@@ -105,14 +122,27 @@ pub(crate) fn segment(
                 return Err(damaged(name, at, &format!("frame {} stands where {next} belongs", found.seq)));
             }
             Err(what) => {
-                if !last || known_synced(rest, &header.salt, next) {
+                let torn = match follower {
+                    Some(follower) => follower == next,
+                    None => !known_synced(rest, &header.salt, next),
+                };
+                if !torn && !sabotaged(Sabotage::DamageCut) {
                     return Err(damaged(name, at, what));
                 }
                 break;
             }
         }
     }
-    Ok(Replayed { header, last_seq: next - 1, end: at, closed })
+    if let Some(follower) = follower
+        && follower != next
+    {
+        return Err(damaged(
+            name,
+            at,
+            &format!("the segment ends before frame {next}; the next begins with {follower}"),
+        ));
+    }
+    Ok(Replayed { header, last_seq: next - 1, end: at, suspect, closed, turned })
 }
 
 /// Whether a later frame says that frame `seq` was synced before it was written. Frames that merely follow do not prove it:
@@ -149,7 +179,9 @@ pub(crate) fn checkpoint(bytes: &[u8], name: &str, number: u64) -> Result<(State
                 state.restoring.insert(namespace);
             }
             Kind::End if at + found.length() == bytes.len() => return Ok((state, header.seq)),
-            Kind::End | Kind::Seal => return Err(damaged(name, at, "the checkpoint does not end where it says")),
+            Kind::End | Kind::Seal | Kind::Turn => {
+                return Err(damaged(name, at, "the checkpoint does not end where it says"));
+            }
         }
         at += found.length();
         next += 1;

@@ -1,30 +1,45 @@
-//! Every file operation of the log goes through [`Storage`], so that a test can make any of them fail.
+//! Every file operation of the log goes through [`Storage`], so that a test can make any of them fail or stop after it.
+//!
+//! The operations are as plain as the system's own: a write or read may be short or interrupted, closing syncs nothing, and a
+//! new, renamed or removed name is durable only after [`Storage::sync_dir`].
 
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// An open file. Dropping it closes it; a lock on it ends with it.
 pub trait StorageFile: Send + Debug {
-    /// Writes all bytes at the end.
+    /// Writes some of the bytes at an offset, and says how many.
     ///
     /// # Errors
-    /// What the system said. How much was written is then unknown.
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// What the system said; `Interrupted` may be tried again.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Makes what was written durable.
+    /// Reads some bytes at an offset; 0 is the end.
+    ///
+    /// # Errors
+    /// What the system said; `Interrupted` may be tried again.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
+
+    /// The length in bytes.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Cuts or stretches (with zeros) the file.
+    ///
+    /// # Errors
+    /// What the system said.
+    fn set_length(&mut self, length: u64) -> io::Result<()>;
+
+    /// Makes content and length durable.
     ///
     /// # Errors
     /// What the system said. No retry is safe.
     fn sync_data(&mut self) -> io::Result<()>;
-
-    /// Cuts the file to `length` bytes.
-    ///
-    /// # Errors
-    /// What the system said.
-    fn truncate(&mut self, length: u64) -> io::Result<()>;
 }
 
 /// A directory of flat files.
@@ -32,35 +47,29 @@ pub trait Storage: Send + Sync + Debug {
     /// The directory, for messages.
     fn place(&self) -> &Path;
 
-    /// Makes the directory where it is missing.
+    /// Makes the directory, and its parents, where it is missing; durably.
     ///
     /// # Errors
     /// What the system said.
     fn create_dir(&self) -> io::Result<()>;
 
-    /// A new, empty file.
+    /// A new, empty file to write.
     ///
     /// # Errors
     /// `AlreadyExists` when there is one; otherwise what the system said.
     fn create_new(&self, name: &str) -> io::Result<Box<dyn StorageFile>>;
 
-    /// An existing file, to append to.
+    /// An existing file to read.
     ///
     /// # Errors
     /// What the system said.
-    fn open(&self, name: &str) -> io::Result<Box<dyn StorageFile>>;
+    fn open_read(&self, name: &str) -> io::Result<Box<dyn StorageFile>>;
 
-    /// The whole content of a file.
+    /// An existing file to read and write.
     ///
     /// # Errors
     /// What the system said.
-    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
-
-    /// The length of a file.
-    ///
-    /// # Errors
-    /// What the system said.
-    fn len(&self, name: &str) -> io::Result<u64>;
+    fn open_write(&self, name: &str) -> io::Result<Box<dyn StorageFile>>;
 
     /// The names in the directory, sorted.
     ///
@@ -105,20 +114,31 @@ impl FileStorage {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
+
+    fn open(&self, name: &str, write: bool) -> io::Result<Box<dyn StorageFile>> {
+        Ok(Box::new(OpenOptions::new().read(true).write(write).open(self.dir.join(name))?))
+    }
 }
 
 impl StorageFile for File {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        FileExt::write_at(self, bytes, offset)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, into, offset)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn set_length(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
     }
 
     fn sync_data(&mut self) -> io::Result<()> {
         File::sync_data(self)
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
     }
 }
 
@@ -128,26 +148,33 @@ impl Storage for FileStorage {
     }
 
     fn create_dir(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)
+        // From the first missing one down; each new name is synced in its parent.
+        let missing: Vec<&Path> =
+            self.dir.ancestors().take_while(|d| !d.as_os_str().is_empty() && !d.exists()).collect();
+        for dir in missing.into_iter().rev() {
+            match DirBuilder::new().mode(0o700).create(dir) {
+                // Somebody else was faster: as good.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+                other => other?,
+            }
+            let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            File::open(parent)?.sync_all()?;
+        }
+        // An existing name must be a directory.
+        fs::read_dir(&self.dir).map(drop)
     }
 
     fn create_new(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(self.dir.join(name))?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(self.dir.join(name))?;
         Ok(Box::new(file))
     }
 
-    fn open(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        Ok(Box::new(OpenOptions::new().append(true).open(self.dir.join(name))?))
+    fn open_read(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.open(name, false)
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(self.dir.join(name))?.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn len(&self, name: &str) -> io::Result<u64> {
-        Ok(fs::metadata(self.dir.join(name))?.len())
+    fn open_write(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.open(name, true)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

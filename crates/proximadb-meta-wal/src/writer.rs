@@ -1,63 +1,54 @@
-//! The writer thread: gathers a group, checks it, appends and syncs it, publishes it, answers.
+//! The writer thread: takes requests, lets the engine commit them in groups, answers, and has checkpoints written beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender as Requests};
+use std::thread::JoinHandle;
 
 use proximadb_meta_core::driver::{Applied, Prepared};
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result};
-use proximadb_meta_memtable::{Effect, Effects, Overlay, Table};
 use tokio::sync::oneshot::Sender;
 
-use crate::log::{Counters, Entry, Log, Unit};
-use crate::recover::State;
+use crate::engine::{CheckpointJob, Engine, Group};
+use crate::log::Covered;
 
 /// Most requests of one group.
 const MAX_GROUP: usize = 1024;
-/// A checkpoint is written when this many entries were appended since the last one, and more than live records: the log
-/// stays within a small multiple of the catalog.
-const CHECKPOINT_ENTRIES: u64 = 200_000;
 
 pub(crate) enum Request {
     Apply { namespace: Namespace, unit: Prepared, restoring: bool, reply: Sender<Result<Applied>> },
-    Mark { namespace: Namespace, on: bool, reply: Sender<Result<()>> },
+    Mark { namespace: Namespace, on: bool, reply: Sender<Result<Applied>> },
     Checkpoint { reply: Sender<Result<()>> },
+    CheckpointWritten(Result<Option<Covered>>),
     Close { reply: Sender<Result<()>> },
 }
 
-/// What the thread and the driver share.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    pub(crate) table: Table,
-    /// An earlier write failed: this handle only reads.
-    pub(crate) poisoned: AtomicBool,
-}
-
-/// An answer that waits for the group's sync. A refusal waits too: it may rest on a unit of the same group.
-enum Waiting {
-    Applied(Sender<Result<Applied>>, Applied),
-    Marked(Sender<Result<()>>, Namespace, bool),
-}
-
-#[derive(Default)]
-struct Group {
-    overlay: Overlay,
-    entries: Vec<Entry>,
-    effects: Vec<Effects>,
-    waiting: Vec<Waiting>,
+/// A checkpoint that is being written on a thread of its own.
+struct Running {
+    thread: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+    replies: Vec<Sender<Result<()>>>,
 }
 
 pub(crate) struct Writer {
-    log: Log,
-    shared: Arc<Shared>,
+    engine: Engine,
     requests: Receiver<Request>,
-    since_checkpoint: u64,
+    /// For the checkpoint thread's report. `None` once every handle is gone: it would keep the channel open for ever.
+    reports: std::sync::Weak<Requests<Request>>,
+    running: Option<Running>,
+    /// Asked for while another one was being written.
+    next: Vec<Sender<Result<()>>>,
 }
 
+type Replies = Group<Sender<Result<Applied>>>;
+
 impl Writer {
-    pub(crate) fn new(log: Log, shared: Arc<Shared>, requests: Receiver<Request>) -> Self {
-        Self { log, shared, requests, since_checkpoint: 0 }
+    pub(crate) fn new(
+        engine: Engine,
+        requests: Receiver<Request>,
+        reports: std::sync::Weak<Requests<Request>>,
+    ) -> Self {
+        Self { engine, requests, reports, running: None, next: Vec::new() }
     }
 
     /// Runs until it is asked to close, or until every handle is gone; both seal the log.
@@ -65,153 +56,128 @@ impl Writer {
         let mut group = Group::default();
         while let Ok(first) = self.requests.recv() {
             let mut next = Some(first);
-            loop {
-                match next.take() {
-                    Some(Request::Apply { namespace, unit, restoring, reply }) => {
-                        self.gather(&mut group, &namespace, &unit, restoring, reply);
-                    }
-                    Some(Request::Mark { namespace, on, reply }) => {
-                        // Writes before and after the mark must not share its check: it ends the group.
-                        self.commit(&mut group);
-                        group.entries.push(Entry::Restoring(namespace.clone(), on));
-                        group.waiting.push(Waiting::Marked(reply, namespace, on));
-                        self.commit(&mut group);
-                    }
-                    Some(Request::Checkpoint { reply }) => {
-                        self.commit(&mut group);
-                        // A caller that went away does not need the answer; so everywhere below.
-                        let _ = reply.send(self.checkpoint());
-                    }
-                    Some(Request::Close { reply }) => {
-                        self.commit(&mut group);
-                        let _ = reply.send(self.log.close());
-                        return;
-                    }
-                    None => {}
+            while let Some(request) = next.take() {
+                if let Some(closed) = self.take(request, &mut group) {
+                    self.stop_checkpoint();
+                    // A caller that went away does not need the answer; so everywhere below.
+                    let _ = closed.send(self.engine.close());
+                    return;
                 }
-                if group.waiting.len() >= MAX_GROUP {
+                if group.len() >= MAX_GROUP {
                     break;
                 }
-                match self.requests.try_recv() {
-                    Ok(request) => next = Some(request),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
+                next = self.requests.try_recv().ok();
             }
             self.commit(&mut group);
-            self.checkpoint_if_due();
+            if self.running.is_none() && self.engine.checkpoint_is_due() {
+                // A failure here is reported by the next write, or by the next checkpoint that is asked for.
+                self.begin_checkpoint(Vec::new());
+            }
         }
+        self.stop_checkpoint();
         // Nobody is left to tell; an unsealed log opens just as well.
-        let _ = self.log.close();
+        let _ = self.engine.close();
     }
 
-    fn gather(
-        &self,
-        group: &mut Group,
-        namespace: &Namespace,
-        unit: &Prepared,
-        restoring: bool,
-        reply: Sender<Result<Applied>>,
-    ) {
-        if !restoring && self.shared.table.is_restoring(namespace) {
-            let _ = reply.send(Err(restoring_error()));
-            return;
-        }
-        match self.shared.table.plan(&mut group.overlay, namespace, unit) {
-            Ok(effects) => {
-                group.waiting.push(Waiting::Applied(reply, Applied::Done(effects.results.clone())));
-                if !effects.changes.is_empty() {
-                    group.entries.push(Entry::Unit(log_unit(&effects)));
-                    group.effects.push(effects);
+    /// Takes one request in; the reply of a close.
+    fn take(&mut self, request: Request, group: &mut Replies) -> Option<Sender<Result<()>>> {
+        match request {
+            Request::Apply { namespace, unit, restoring, reply } => {
+                if let Some((reply, e)) = self.engine.gather(group, &namespace, &unit, restoring, reply) {
+                    let _ = reply.send(Err(e));
                 }
             }
-            Err(refusal) => group.waiting.push(Waiting::Applied(reply, Applied::Refused(refusal))),
-        }
-    }
-
-    /// Append, sync, publish, answer: in this order.
-    fn commit(&mut self, group: &mut Group) {
-        let group = std::mem::take(group);
-        let result = if group.entries.is_empty() { Ok(()) } else { self.log.append(&group.entries) };
-        match result {
-            Ok(()) => {
-                self.since_checkpoint += group.entries.len() as u64;
-                self.shared.table.install(&group.effects);
-                for waiting in group.waiting {
-                    match waiting {
-                        Waiting::Applied(reply, applied) => drop(reply.send(Ok(applied))),
-                        Waiting::Marked(reply, namespace, on) => {
-                            self.shared.table.set_restoring(&namespace, on);
-                            drop(reply.send(Ok(())));
-                        }
-                    }
+            Request::Mark { namespace, on, reply } => {
+                self.commit(group);
+                self.engine.gather_mark(group, namespace, on, reply);
+                self.commit(group);
+            }
+            Request::Checkpoint { reply } => {
+                self.commit(group);
+                if self.running.is_some() {
+                    self.next.push(reply);
+                } else {
+                    self.begin_checkpoint(vec![reply]);
                 }
             }
-            Err(e) => {
-                self.note(&e);
-                for waiting in group.waiting {
-                    match waiting {
-                        Waiting::Applied(reply, _) => drop(reply.send(Err(e.clone()))),
-                        Waiting::Marked(reply, ..) => drop(reply.send(Err(e.clone()))),
-                    }
-                }
+            Request::CheckpointWritten(result) => {
+                self.commit(group);
+                self.checkpoint_written(result);
+            }
+            Request::Close { reply } => {
+                self.commit(group);
+                return Some(reply);
             }
         }
+        None
     }
 
-    fn note(&self, e: &Error) {
-        if e.kind() == ErrorKind::Poisoned {
-            self.shared.poisoned.store(true, Ordering::SeqCst);
-        }
-    }
-
-    fn checkpoint_if_due(&mut self) {
-        if self.since_checkpoint < CHECKPOINT_ENTRIES || self.shared.poisoned.load(Ordering::SeqCst) {
-            return;
-        }
-        if self.since_checkpoint > self.shared.table.records() {
-            // A failure poisons the handle, which the next write reports.
-            let _ = self.checkpoint();
+    fn commit(&mut self, group: &mut Replies) {
+        for (reply, answer) in self.engine.commit(group) {
+            let _ = reply.send(answer);
         }
     }
 
-    fn checkpoint(&mut self) -> Result<()> {
-        let mut state = State { records: BTreeMap::new(), restoring: BTreeSet::new() };
-        for (namespace, records) in self.shared.table.snapshot_all() {
-            state.records.insert(namespace, records.into_iter().map(|r| (r.id.clone(), r)).collect());
+    fn begin_checkpoint(&mut self, replies: Vec<Sender<Result<()>>>) {
+        let begun = self.engine.begin_checkpoint().and_then(|job| self.start(job));
+        match begun {
+            Ok((thread, stop)) => self.running = Some(Running { thread, stop, replies }),
+            Err(e) => answer_all(replies, &Err(e)),
         }
-        state.restoring = self.shared.table.restoring();
-        let result = self.log.checkpoint(&state);
-        match &result {
-            Ok(()) => self.since_checkpoint = 0,
-            Err(e) => self.note(e),
+    }
+
+    fn start(&self, mut job: CheckpointJob) -> Result<(JoinHandle<()>, Arc<AtomicBool>)> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, reports) = (stop.clone(), self.reports.clone());
+        let work = move || {
+            let result = loop {
+                if stopped.load(Ordering::SeqCst) {
+                    job.abandon();
+                    break Ok(None);
+                }
+                match job.step() {
+                    Ok(None) => {}
+                    done => break done,
+                }
+            };
+            if let Some(reports) = reports.upgrade() {
+                let _ = reports.send(Request::CheckpointWritten(result));
+            }
+        };
+        let thread = std::thread::Builder::new().name("proximadb-meta-wal-checkpoint".to_owned()).spawn(work);
+        let thread = thread.map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "the checkpoint thread cannot be started").with_source(e)
+        })?;
+        Ok((thread, stop))
+    }
+
+    fn checkpoint_written(&mut self, result: Result<Option<Covered>>) {
+        let Some(running) = self.running.take() else { return };
+        // It reported as its last act.
+        let _ = running.thread.join();
+        if let Ok(Some(covered)) = &result {
+            self.engine.end_checkpoint(*covered);
         }
-        result
+        answer_all(running.replies, &result.map(drop));
+        if !self.next.is_empty() {
+            let replies = std::mem::take(&mut self.next);
+            self.begin_checkpoint(replies);
+        }
+    }
+
+    /// Stops a checkpoint that is being written. The log it would have covered is still there.
+    fn stop_checkpoint(&mut self) {
+        let Some(running) = self.running.take() else { return };
+        running.stop.store(true, Ordering::SeqCst);
+        let _ = running.thread.join();
+        let closed = Err(Error::closed());
+        answer_all(running.replies, &closed);
+        answer_all(std::mem::take(&mut self.next), &closed);
     }
 }
 
-pub(crate) fn restoring_error() -> Error {
-    Error::new(ErrorKind::Unavailable, "the namespace is being restored, or a restore failed half way")
-        .with_hint("wait for it, or restore again with replace")
-}
-
-fn log_unit(effects: &Effects) -> Unit {
-    let mut unit = Unit { namespace: effects.namespace.clone(), ..Unit::default() };
-    for change in &effects.changes {
-        match change {
-            Effect::Delete { before } => unit.deletes.push(before.id.to_string()),
-            // The same version of the same life: only the counters moved.
-            Effect::Put { record, before: Some(b) }
-                if b.version == record.version && b.incarnation == record.incarnation =>
-            {
-                unit.counters.push(Counters {
-                    id: record.id.to_string(),
-                    incarnation: record.incarnation.0.cast_signed(),
-                    vectors: record.vector_count.cast_signed(),
-                    bytes: record.total_size_bytes.cast_signed(),
-                });
-            }
-            Effect::Put { record, .. } => unit.puts.push(record.clone()),
-        }
+fn answer_all(replies: Vec<Sender<Result<()>>>, answer: &Result<()>) {
+    for reply in replies {
+        let _ = reply.send(answer.clone());
     }
-    unit
 }

@@ -1,18 +1,25 @@
-//! The log against damage, truncation, failing storage and foreign directories.
+//! The log against damage, truncation and foreign directories.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use proximadb_meta_core::{CollectionMetadata, DistanceMetric, ErrorKind, Incarnation, Namespace, Retry};
+use proximadb_meta_core::{CollectionMetadata, DistanceMetric, ErrorKind, Incarnation, Namespace};
 use proximadb_meta_wal::log::{Counters, Entry, Log, Unit};
-use proximadb_meta_wal::{FileStorage, State, Storage, StorageFile};
+use proximadb_meta_wal::{FileStorage, State};
 
 fn open(dir: &Path) -> proximadb_meta_core::Result<(Log, State)> {
-    Log::open(Box::new(FileStorage::new(dir)), 1 << 20)
+    Log::open(Arc::new(FileStorage::new(dir)), 1 << 20).map(|o| (o.log, o.state))
+}
+
+fn checkpoint(log: &mut Log, state: &State) {
+    let mut file = log.begin_checkpoint().unwrap();
+    for (namespace, records) in &state.records {
+        file.records(namespace, &records.values().cloned().collect::<Vec<_>>()).unwrap();
+    }
+    let covered = file.finish(&state.restoring).unwrap();
+    log.end_checkpoint(covered);
 }
 
 fn put(n: u64) -> Entry {
@@ -56,7 +63,7 @@ fn reopen_checkpoint_seal_and_marks_keep_everything() {
     assert_eq!(ids(&state), ["id-1", "id-2", "id-3"]);
     assert_eq!(state.records[&Namespace::default()]["id-1"].vector_count, 7);
     assert!(state.restoring.contains(&ns));
-    log.checkpoint(&state).unwrap();
+    checkpoint(&mut log, &state);
     log.append(&[put(9)]).unwrap();
     drop(log);
     let (_log, after) = open(dir.path()).unwrap();
@@ -91,7 +98,7 @@ fn a_damaged_checkpoint_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), 2);
     let (mut log, state) = open(dir.path()).unwrap();
-    log.checkpoint(&state).unwrap();
+    checkpoint(&mut log, &state);
     drop(log);
     let path = dir.path().join("checkpoint-0000000002.ckpt");
     let bytes = fs::read(&path).unwrap();
@@ -120,73 +127,32 @@ fn locked_foreign_and_unmarked_directories_are_refused() {
     assert_eq!(open(unmarked.path()).unwrap_err().kind(), ErrorKind::Corruption);
 }
 
-#[derive(Debug)]
-struct Failing(FileStorage, Arc<AtomicBool>);
-
-#[derive(Debug)]
-struct FailingFile(Box<dyn StorageFile>, Arc<AtomicBool>);
-
-impl StorageFile for FailingFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.append(bytes)
-    }
-    fn sync_data(&mut self) -> io::Result<()> {
-        if self.1.load(Ordering::SeqCst) { Err(io::Error::other("injected")) } else { self.0.sync_data() }
-    }
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.0.truncate(length)
-    }
-}
-
-impl Storage for Failing {
-    fn place(&self) -> &Path {
-        self.0.place()
-    }
-    fn create_dir(&self) -> io::Result<()> {
-        self.0.create_dir()
-    }
-    fn create_new(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        Ok(Box::new(FailingFile(self.0.create_new(name)?, self.1.clone())))
-    }
-    fn open(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        Ok(Box::new(FailingFile(self.0.open(name)?, self.1.clone())))
-    }
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.0.read(name)
-    }
-    fn len(&self, name: &str) -> io::Result<u64> {
-        self.0.len(name)
-    }
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.0.list()
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.remove(name)
-    }
-    fn sync_dir(&self) -> io::Result<()> {
-        self.0.sync_dir()
-    }
-    fn lock(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        self.0.lock(name)
+#[test]
+fn a_newer_format_is_refused_with_the_reason_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 1);
+    fs::write(dir.path().join("FORMAT"), "proximadb-meta-wal format 2\n").unwrap();
+    let e = open(dir.path()).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Unsupported, "{e}");
+    assert!(e.to_string().contains("format 2"), "{e}");
+    for bad in ["", "proximadb-meta-wal format 1", "proximadb-meta-wal format x\n", "\u{1}"] {
+        fs::write(dir.path().join("FORMAT"), bad).unwrap();
+        assert_eq!(open(dir.path()).unwrap_err().kind(), ErrorKind::Corruption, "{bad:?}");
     }
 }
 
 #[test]
-fn a_failed_sync_poisons() {
+fn opening_and_closing_leaves_no_files_behind() {
     let dir = tempfile::tempdir().unwrap();
-    let fail = Arc::new(AtomicBool::new(false));
-    let (mut log, _) = Log::open(Box::new(Failing(FileStorage::new(dir.path()), fail.clone())), 1 << 20).unwrap();
-    log.append(&[put(0)]).unwrap();
-    fail.store(true, Ordering::SeqCst);
-    let e = log.append(&[put(1)]).unwrap_err();
-    assert_eq!((e.kind(), e.retry()), (ErrorKind::Poisoned, Retry::UnknownOutcome));
-    fail.store(false, Ordering::SeqCst);
-    let e = log.append(&[put(2)]).unwrap_err();
-    assert_eq!((e.kind(), e.retry()), (ErrorKind::Poisoned, Retry::Never));
-    drop(log);
-    let (_log, state) = open(dir.path()).unwrap();
-    assert!(ids(&state).iter().any(|i| i == "id-0") && !ids(&state).iter().any(|i| i == "id-2"));
+    for _ in 0..10 {
+        let (log, _) = open(dir.path()).unwrap();
+        log.close().unwrap();
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "marker, lock and one segment");
+    for n in 0..3 {
+        let (mut log, state) = open(dir.path()).unwrap();
+        assert_eq!(ids(&state).len(), n);
+        log.append(&[put(n as u64)]).unwrap();
+        log.close().unwrap();
+    }
 }
