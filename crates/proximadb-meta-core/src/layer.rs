@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::MetadataBackend;
 
-/// Wraps a backend. A layer forwards every method, `scoped` included (the scope is wrapped again), and carries
+/// Wraps a backend; a [`LayerPlugin`](crate::registry::LayerPlugin) makes one from a configuration. A layer forwards every method, `scoped` included (the scope is wrapped again), and carries
 /// `#[deny(clippy::missing_trait_methods)]` on its `impl MetadataBackend`, so that a new defaulted method breaks its build
 /// instead of silently answering "unsupported". It overrides `capabilities()` when it changes them.
 pub trait MetadataLayer: Send + Sync + Debug {

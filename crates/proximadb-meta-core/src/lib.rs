@@ -4,6 +4,8 @@
 //! * [`MetadataBackend`] is what users hold, as `Arc<dyn MetadataBackend>`.
 //! * [`Driver`] is what a backend crate implements: store complete records under preconditions, find them in order.
 //! * [`Contract`] turns a driver into a backend: it validates, stamps, plans batches, splits filters, hides what expired.
+//! * [`config`] reads what somebody wants opened, by four doors with one meaning; the [`BackendRegistry`] opens it, with its
+//!   [layers](layer) around it.
 //!
 //! This crate holds no driver and depends on none.
 //!
@@ -66,6 +68,7 @@ pub mod word;
 pub use backend::MetadataBackend;
 pub use canon::{ConfigJson, Extra};
 pub use capability::{BatchLimits, Capabilities, Durability};
+pub use config::{MetadataBackendConfig, Secret};
 pub use context::{Call, CallContext, Namespace};
 pub use contract::Contract;
 pub use driver::Driver;

@@ -4,16 +4,18 @@
 #[must_use]
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let near = known
-        .iter()
-        .map(|k| (strsim::damerau_levenshtein(wrong, k), *k))
-        .filter(|(distance, k)| *distance <= 1 + k.len().min(wrong.len()) / 4)
-        .min();
     let list = known.join(", ");
-    match near {
-        Some((_, best)) => format!("did you mean {best:?}? Known: {list}"),
+    match nearest(wrong, known) {
+        Some(best) => format!("did you mean {best:?}? Known: {list}"),
         None => format!("known: {list}"),
     }
+}
+
+/// The known name that is near enough to be meant: about one letter in four may be wrong.
+#[must_use]
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.into_iter().map(|k| (strsim::damerau_levenshtein(wrong, k), k));
+    near.filter(|(distance, k)| *distance <= 1 + k.len().min(wrong.len()) / 4).min().map(|(_, best)| best)
 }
 
 #[cfg(test)]

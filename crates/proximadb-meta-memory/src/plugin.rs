@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
-use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry};
-use proximadb_meta_core::{Error, ErrorKind, MetadataBackend, MetadataBackendType, Result};
+use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
+use proximadb_meta_core::{MetadataBackend, MetadataBackendType, Result};
 
 /// Registers the backend for the scheme `memory`.
 ///
@@ -33,10 +33,11 @@ impl BackendPlugin for MemoryPlugin {
         &[]
     }
 
-    async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>> {
-        if !options.rest().is_empty() {
-            return Err(Error::new(ErrorKind::Config, "memory:// takes nothing after the slashes"));
-        }
+    fn location(&self) -> LocationKind {
+        LocationKind::None
+    }
+
+    async fn connect(&self, _options: Options) -> Result<Arc<dyn MetadataBackend>> {
         Ok(crate::memory().into_backend())
     }
 }

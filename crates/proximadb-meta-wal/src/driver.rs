@@ -27,7 +27,7 @@ use crate::storage::{FileStorage, Storage};
 use crate::writer::{Request, Writer};
 
 /// A segment that grows over this is followed by the next.
-const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+pub(crate) const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The embedded log.
 #[derive(Debug)]
@@ -44,7 +44,15 @@ pub struct WalDriver {
 /// `Locked` when another handle or process has it open; `Config` for a directory that holds something else; `Corruption` with
 /// file and offset for damage; `Unsupported` for a newer format; `PermissionDenied`, `StorageFull`.
 pub async fn open(directory: impl Into<PathBuf>) -> Result<Contract<WalDriver>> {
-    open_storage(Arc::new(FileStorage::new(directory)), SEGMENT_BYTES).await
+    open_with(directory, SEGMENT_BYTES).await
+}
+
+/// As [`open`], but a log segment that grows over `segment_bytes` (64 MiB there) is followed by the next.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(directory: impl Into<PathBuf>, segment_bytes: u64) -> Result<Contract<WalDriver>> {
+    open_storage(Arc::new(FileStorage::new(directory)), segment_bytes).await
 }
 
 /// Opens a catalog on any storage. `segment_bytes`: a segment that grows over it is followed by the next.

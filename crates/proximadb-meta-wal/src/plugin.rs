@@ -1,11 +1,21 @@
-//! The plugin: `file://PATH`, relative (`file://./data/metadata`) or absolute (`file:///var/lib/metadata`).
+//! The plugin: `file://PATH`, relative (`file://./data/metadata`) or absolute (`file:///var/lib/metadata`), a blank as `%20`.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
-use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry};
-use proximadb_meta_core::{Error, ErrorKind, MetadataBackend, MetadataBackendType, Result};
+use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
+use proximadb_meta_core::{MetadataBackend, MetadataBackendType, Result};
+
+use crate::driver::SEGMENT_BYTES;
+
+const OPTIONS: &[OptionSpec] = &[OptionSpec::integer(
+    "segment_bytes",
+    64 * 1024,
+    1024 * 1024 * 1024,
+    "a log segment that grows over this many bytes is followed by the next",
+)
+.with_default("67108864")];
 
 /// Registers the backend for the scheme `file`.
 ///
@@ -30,13 +40,25 @@ impl BackendPlugin for WalPlugin {
     }
 
     fn options(&self) -> &'static [OptionSpec] {
-        &[]
+        OPTIONS
+    }
+
+    fn location(&self) -> LocationKind {
+        LocationKind::Path
     }
 
     async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>> {
-        if options.rest().is_empty() {
-            return Err(Error::new(ErrorKind::Config, "file:// needs a directory").with_hint("file://./data/metadata"));
-        }
-        Ok(crate::open(options.rest()).await?.into_backend())
+        let segment_bytes = options.integer("segment_bytes")?.unwrap_or(SEGMENT_BYTES);
+        Ok(crate::open_with(options.rest(), segment_bytes).await?.into_backend())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_one_of_open() {
+        assert_eq!(OPTIONS[0].default, Some(SEGMENT_BYTES.to_string().as_str()));
     }
 }

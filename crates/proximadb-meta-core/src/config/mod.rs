@@ -1,172 +1,171 @@
-//! Connection strings and the options of a backend, checked against the backend's own list.
+//! Configuration: four doors, one meaning.
+//!
+//! A connection string, TOML, environment variables and the builder all give one checked [`MetadataBackendConfig`], which
+//! [`BackendRegistry::open`] turns into a backend:
+//!
+//! | door | function | an option is |
+//! |---|---|---|
+//! | connection string | [`from_uri`](MetadataBackendConfig::from_uri) | `file://./data?segment_bytes=16777216` |
+//! | TOML | [`from_toml`](MetadataBackendConfig::from_toml) | `[metadata_storage.options]` `segment_bytes = 16777216` |
+//! | environment | [`from_env`](MetadataBackendConfig::from_env) | `PXMETA_SEGMENT_BYTES=16777216` |
+//! | builder | [`builder`](MetadataBackendConfig::builder) | `.option("segment_bytes", 16777216)` |
+//!
+//! What there is to give comes from one list, the `options()` of the backend's plugin and of every registered layer
+//! ([`OptionSpec`]); core adds `namespace`. What nobody declares is refused with what was probably meant, a value of the wrong
+//! kind with what is expected, an option given twice with both places. Every error says by which door and where.
+//!
+//! A secret option is given as itself, as `env:NAME` or as `file:PATH` (read when the configuration is checked, on the calling
+//! thread, up to [`MAX_VALUE_BYTES`]; one line end at its end is taken off). No `Debug`, error or trace of this module shows
+//! one. [`resolve`](MetadataBackendConfig::resolve) asks the doors in order: command line, environment, file, default.
+
+mod builder;
+mod draft;
+mod env;
+mod options;
+mod percent;
+mod place;
+mod redact;
+mod reference;
+mod resolve;
+mod secret;
+mod spec;
+mod store;
+mod table;
+mod unknown;
+mod uri;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::suggest::did_you_mean;
+pub use builder::ConfigBuilder;
+pub use env::process_environment;
+pub use options::Options;
+pub use percent::{percent_decode, percent_encode};
+pub use place::Door;
+pub use redact::redact;
+pub use resolve::Sources;
+pub use secret::Secret;
+pub use spec::{OptionKind, OptionSpec, RESERVED_VARIABLES};
+pub use table::MAX_TOML_BYTES;
+pub use uri::MAX_CONNECTION_STRING_BYTES;
+pub use value::{MAX_SECONDS, MAX_VALUE_BYTES, OptionValue};
 
-/// What kind of value an option takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OptionKind {
-    /// Any text.
-    Text,
-    /// A whole number of at least 0.
-    Integer,
-    /// `true` or `false`.
-    Bool,
-}
+pub(crate) use place::{quote, shorten};
+pub(crate) use uri::is_scheme;
 
-/// One option of a backend: the one list from which checks, suggestions and documentation derive.
-#[derive(Clone, Copy, Debug)]
-pub struct OptionSpec {
-    /// The name.
-    pub name: &'static str,
-    /// The kind of its value.
-    pub kind: OptionKind,
-    /// Whether its value must never be shown.
-    pub secret: bool,
-    /// The value when none is given.
-    pub default: Option<&'static str>,
-    /// What it does, with unit.
-    pub doc: &'static str,
-}
+use crate::context::Namespace;
+use crate::registry::LocationKind;
+use crate::word::MetadataBackendType;
 
-/// A connection string, split at the first `:`. What follows the scheme may hold a password: it is never shown.
+#[cfg(doc)]
+use crate::registry::BackendRegistry;
+
+/// A checked configuration: which backend, where, in which namespace, with which options. Defaults are filled in, so that two
+/// configurations are equal when they mean the same, by whichever [door](Self::door) they came. `Debug` hides secrets.
 #[derive(Clone)]
-pub struct ConnectionString {
+pub struct MetadataBackendConfig {
+    backend_type: MetadataBackendType,
     scheme: String,
-    rest: String,
-    query: Vec<(String, String)>,
+    location: String,
+    location_kind: LocationKind,
+    namespace: Namespace,
+    values: BTreeMap<&'static str, OptionValue>,
+    door: Door,
 }
 
-impl ConnectionString {
-    /// Splits `scheme://rest?key=value&key=value`.
-    ///
-    /// # Errors
-    /// `Config` when there is no `scheme://`. The text is not repeated: it may hold a secret.
-    pub fn parse(text: &str) -> Result<Self> {
-        let wrong = || {
-            Error::new(ErrorKind::Config, "the connection string has no scheme")
-                .with_hint("write it as file://./data/metadata or memory://")
-        };
-        let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
-        if scheme.is_empty() || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')) {
-            return Err(wrong());
-        }
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut pairs = Vec::new();
-        for pair in query.split('&').filter(|p| !p.is_empty()) {
-            let (key, value) = pair.split_once('=').ok_or_else(|| {
-                Error::new(ErrorKind::Config, "an option of the connection string has no value")
-                    .with_hint("options follow the ? as key=value, joined by &")
-            })?;
-            pairs.push((key.to_owned(), value.to_owned()));
-        }
-        Ok(Self { scheme: scheme.to_owned(), rest: rest.to_owned(), query: pairs })
+impl MetadataBackendConfig {
+    /// The kind of the backend.
+    #[must_use]
+    pub fn backend_type(&self) -> &MetadataBackendType {
+        &self.backend_type
     }
 
-    /// The scheme.
+    /// The scheme that chose it, or its first one when it was chosen by its kind.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// Checks the options against a backend's list.
-    ///
-    /// # Errors
-    /// `Config` for an unknown option (with the nearest one), one given twice, or a value of the wrong kind.
-    pub fn options(self, specs: &'static [OptionSpec]) -> Result<Options> {
-        let mut values = BTreeMap::new();
-        for (key, value) in self.query {
-            let spec = specs.iter().find(|s| s.name == key).ok_or_else(|| {
-                Error::new(ErrorKind::Config, format!("{}:// has no option {key:?}", self.scheme))
-                    .with_hint(did_you_mean(&key, specs.iter().map(|s| s.name)))
-            })?;
-            let fits = match spec.kind {
-                OptionKind::Text => true,
-                OptionKind::Integer => value.parse::<u64>().is_ok(),
-                OptionKind::Bool => matches!(&*value, "true" | "false"),
+    /// Where the data is: a path as the file system knows it, or an address as it was written. It may hold a password: never
+    /// show it, [`redacted`](Self::redacted) is for that.
+    #[must_use]
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// The namespace that an opened handle is bound to.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// The value of an option of the backend or of a layer, given or by default.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&OptionValue> {
+        self.values.get(name)
+    }
+
+    /// By which door it came in.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.door
+    }
+
+    /// As a connection string that may be shown, with every option, defaults too; passwords and secret options are `***`.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        let location = match self.location_kind {
+            LocationKind::Path => percent_encode(&self.location),
+            _ => redact::redact_location(&self.location),
+        };
+        let mut out = format!("{}://{location}", self.scheme);
+        let mut push = |name: &str, value: String| {
+            out.push(if out.contains('?') { '&' } else { '?' });
+            out.extend([name, "=", &value]);
+        };
+        if !self.namespace.as_str().is_empty() {
+            push("namespace", percent_encode(self.namespace.as_str()));
+        }
+        for (name, value) in &self.values {
+            let text = match value {
+                OptionValue::List(list) => list.iter().map(|s| percent_encode(s)).collect::<Vec<_>>().join(","),
+                other => percent_encode(&other.to_string()),
             };
-            if !fits {
-                return Err(Error::new(ErrorKind::Config, format!("the option {key} takes {:?}", spec.kind))
-                    .with_hint(spec.doc));
-            }
-            if values.insert(spec.name, value).is_some() {
-                return Err(Error::new(ErrorKind::Config, format!("the option {key} is given twice")));
-            }
+            push(name, text);
         }
-        Ok(Options { rest: self.rest, values, specs })
+        out
+    }
+
+    pub(crate) fn values(&self) -> &BTreeMap<&'static str, OptionValue> {
+        &self.values
     }
 }
 
-impl fmt::Debug for ConnectionString {
+impl PartialEq for MetadataBackendConfig {
+    fn eq(&self, other: &Self) -> bool {
+        // Destructured, so that a new field must be thought of. The door is no part of the meaning.
+        let Self { backend_type, scheme, location, location_kind, namespace, values, door: _ } = self;
+        *backend_type == other.backend_type
+            && *scheme == other.scheme
+            && *location == other.location
+            && *location_kind == other.location_kind
+            && *namespace == other.namespace
+            && *values == other.values
+    }
+}
+
+impl fmt::Debug for MetadataBackendConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConnectionString({}://...)", self.scheme)
+        f.debug_struct("MetadataBackendConfig")
+            .field("backend_type", &self.backend_type)
+            .field("address", &self.redacted())
+            .field("door", &self.door)
+            .finish_non_exhaustive()
     }
 }
 
-/// Checked options of a backend. Not shown by `Debug`: some are secret.
-#[derive(Clone)]
-pub struct Options {
-    rest: String,
-    values: BTreeMap<&'static str, String>,
-    specs: &'static [OptionSpec],
-}
-
-impl Options {
-    /// What follows `scheme://`, without the options. It may hold a secret.
-    #[must_use]
-    pub fn rest(&self) -> &str {
-        &self.rest
-    }
-
-    /// The value of an option, or its default.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let default = || self.specs.iter().find(|s| s.name == name)?.default;
-        self.values.get(name).map(String::as_str).or_else(default)
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("given", &self.values.keys()).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SPECS: &[OptionSpec] = &[OptionSpec {
-        name: "threads",
-        kind: OptionKind::Integer,
-        secret: false,
-        default: Some("1"),
-        doc: "how many",
-    }];
-
-    #[test]
-    fn a_relative_path_survives() {
-        let o = ConnectionString::parse("file://./data/metadata?threads=2").unwrap().options(SPECS).unwrap();
-        assert_eq!((o.rest(), o.get("threads")), ("./data/metadata", Some("2")));
-    }
-
-    #[test]
-    fn wrong_options_are_named_and_secrets_are_not() {
-        for (text, says) in [
-            ("x://y?thread=2", "thread"),
-            ("x://y?threads=two", "threads"),
-            ("x://y?threads=1&threads=2", "twice"),
-            ("user:hunter2@host", "no scheme"),
-        ] {
-            let e = ConnectionString::parse(text).and_then(|c| c.options(SPECS)).unwrap_err();
-            assert!(e.to_string().contains(says), "{text}: {e}");
-            assert!(!format!("{e:?}").contains("hunter2"));
-        }
-        let c = ConnectionString::parse("postgresql://user:hunter2@host:5432/db").unwrap();
-        assert!(!format!("{c:?}").contains("hunter2"));
-    }
+/// A variable of the process, for `env:NAME`.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -105,8 +105,7 @@ pub(crate) fn flips(seed: u64) -> Result<u64, Violation> {
 }
 
 fn is_last_segment(disk: &State, name: &str) -> bool {
-    name.starts_with("wal-")
-        && disk.names.keys().filter(|n| n.starts_with("wal-")).next_back().is_some_and(|n| **n == *name)
+    name.starts_with("wal-") && disk.names.keys().rfind(|n| n.starts_with("wal-")).is_some_and(|n| **n == *name)
 }
 
 #[test]

@@ -1,0 +1,62 @@
+//! What a crate exports so that a configuration can choose it: the plugin of a backend, the plugin of a layer.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::backend::MetadataBackend;
+use crate::config::{OptionSpec, Options};
+use crate::error::Result;
+use crate::layer::MetadataLayer;
+use crate::word::MetadataBackendType;
+
+/// What follows `scheme://` for a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LocationKind {
+    /// Nothing: `memory://`. Anything else is refused.
+    None,
+    /// A path, not empty. In a connection string it is percent-encoded, and decoded before the plugin gets it.
+    Path,
+    /// Hosts, user, database, region, table: the plugin gets it as it was written and lets its driver parse it.
+    Address,
+}
+
+/// What a backend crate exports: its kind, its schemes, its options, and how to connect.
+#[async_trait]
+pub trait BackendPlugin: Send + Sync + Debug {
+    /// The kind.
+    fn backend_type(&self) -> MetadataBackendType;
+
+    /// The schemes of connection strings that choose it, without `://`. At least one; the first is the usual one.
+    fn schemes(&self) -> &'static [&'static str];
+
+    /// Every option it takes. What is not here is refused.
+    fn options(&self) -> &'static [OptionSpec];
+
+    /// What follows the scheme.
+    fn location(&self) -> LocationKind {
+        LocationKind::Address
+    }
+
+    /// Connects. The options were checked against [`options`](Self::options). No secret may be in an error.
+    async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>>;
+}
+
+/// What a crate with a layer exports: the layer's name, its options, and how to make it.
+///
+/// Its options are read wherever a backend's are: in a connection string, in TOML, in the environment, in the builder.
+pub trait LayerPlugin: Send + Sync + Debug {
+    /// The name, for errors (`"tracing"`).
+    fn name(&self) -> &'static str;
+
+    /// Every option it takes. No other layer and no backend may have one of the same name.
+    fn options(&self) -> &'static [OptionSpec];
+
+    /// The layer for these options; `None` when they leave it off.
+    ///
+    /// # Errors
+    /// `Config` for options that do not go together.
+    fn layer(&self, options: &Options) -> Result<Option<Arc<dyn MetadataLayer>>>;
+}
