@@ -53,7 +53,7 @@ impl<'a> Writer<'a> {
                     lines.remove(at);
                     self.totals.skipped += 1;
                 }
-                Some((_, line)) if races < MAX_RACES && self.is_race(&error, line) => races += 1,
+                Some((_, line)) if races < MAX_RACES && is_race(self.how, &error, line) => races += 1,
                 Some((at, line)) => {
                     // The lines before it are still to be written; then the error is told.
                     let place = format!("line {}, id {:?}", line.number, line.record.id);
@@ -102,19 +102,69 @@ impl<'a> Writer<'a> {
         }
         Ok(None)
     }
+}
 
-    /// Whether the refusal means that what was read to plan an overwrite is no longer so.
-    fn is_race(&self, e: &Error, line: &Line) -> bool {
-        self.how == OnConflict::Overwrite
-            && match e.kind() {
-                ErrorKind::NotFound | ErrorKind::VersionConflict => true,
-                ErrorKind::AlreadyExists => !line.says(Field::Id) || matches!(e.detail(), Some(Detail::IdTaken(_))),
-                _ => false,
-            }
-    }
+/// Whether the refusal means that what was read to plan an overwrite is no longer so.
+fn is_race(how: OnConflict, e: &Error, line: &Line) -> bool {
+    how == OnConflict::Overwrite
+        && match e.kind() {
+            ErrorKind::NotFound | ErrorKind::VersionConflict => true,
+            ErrorKind::AlreadyExists => !line.says(Field::Id) || matches!(e.detail(), Some(Detail::IdTaken(_))),
+            _ => false,
+        }
 }
 
 fn place_of(lines: &VecDeque<Line>, plan: &Plan) -> String {
     let number = |at: Option<&usize>| at.and_then(|at| lines.get(*at)).map_or(0, |l| l.number);
     format!("lines {} to {}", number(plan.line_of.first()), number(plan.line_of.last()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proximadb_meta::core::{CollectionMetadata, DistanceMetric};
+
+    use super::*;
+
+    const UPDATE: &str = r#"{"name":"n","dimension":3,"distance_metric":"c","owner":"import"}"#;
+    const COPY: &str = r#"{"name":"n","dimension":3,"distance_metric":"c","owner":"import","vector_count":7}"#;
+    const BY_ID: &str = r#"{"id":"i","name":"n","dimension":3,"distance_metric":"c","owner":"import"}"#;
+
+    #[tokio::test]
+    async fn an_overwrite_of_what_somebody_changed_meanwhile_is_refused_and_planned_again() {
+        for (text, there, changed) in [
+            (UPDATE, true, "renamed"),
+            (COPY, true, "renamed"),
+            (BY_ID, true, "deleted"),
+            (COPY, true, "deleted"),
+            (UPDATE, false, "created"),
+            (BY_ID, false, "created"),
+        ] {
+            let catalog = proximadb_meta::connect("memory://").await.unwrap();
+            let mut stored = CollectionMetadata::new("n", 3, DistanceMetric::COSINE);
+            stored.id = "i".into();
+            if there {
+                stored = (*catalog.create_collection(stored.clone()).await.unwrap()).clone();
+            }
+            let lines = VecDeque::from([Line::parse(1, text.as_bytes()).unwrap().unwrap()]);
+            let plan = Plan::over(&*catalog, &lines, OnConflict::Overwrite, 9).await.unwrap();
+            match changed {
+                "renamed" => {
+                    stored.name = "other".into();
+                    drop(catalog.update_collection(stored).await.unwrap());
+                }
+                "deleted" => assert!(catalog.delete_collection("i").await.unwrap()),
+                _ => drop(catalog.create_collection(stored).await.unwrap()),
+            }
+            let e = catalog.batch_operations(plan.operations).await.unwrap_err();
+            assert!(e.index() == Some(0) && is_race(OnConflict::Overwrite, &e, &lines[0]), "{text} {changed}: {e}");
+            let plan = Plan::over(&*catalog, &lines, OnConflict::Overwrite, 9).await.unwrap();
+            catalog.batch_operations(plan.operations).await.unwrap();
+            let now = catalog.get_collection_by_name("n").await.unwrap().unwrap();
+            assert_eq!(now.owner.as_deref(), Some("import"), "{text} {changed}");
+            if changed == "renamed" {
+                let other = catalog.get_collection_by_name("other").await.unwrap().unwrap();
+                assert_eq!((&*other.id, &other.owner), ("i", &None), "the renamed record is not touched");
+            }
+        }
+    }
 }
