@@ -4,6 +4,12 @@ use std::error::Error as _;
 use std::io;
 
 use proximadb_meta::core::{Error, ErrorKind};
+use serde_json::json;
+
+use crate::talk::Talk;
+
+/// Exit code where some of the work was done and some was not.
+pub(crate) const PARTIAL: u8 = 10;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -20,10 +26,91 @@ impl From<Error> for Failure {
     }
 }
 
-pub(crate) type Result<T> = std::result::Result<T, Failure>;
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// 0 ok, 1 other, 2 usage, 3 not found, 4 conflict, 5 unavailable, 6 auth, 7 corruption, 9 unsupported.
-pub(crate) fn code(kind: ErrorKind) -> u8 {
+impl Failure {
+    /// The reader of our output went away.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io(_, e) if e.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// 1 other, 2 usage, 3 not found, 4 conflict, 5 unavailable, 6 not permitted, 7 corruption, 9 unsupported.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Catalog(e) => of_kind(e.kind()),
+            Self::Io(_, e) => match e.kind() {
+                io::ErrorKind::NotFound => 3,
+                io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput => 2,
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => 6,
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => 5,
+                _ => 1,
+            },
+        }
+    }
+
+    fn kind(&self) -> String {
+        match self {
+            Self::Catalog(e) => e.kind().to_string(),
+            Self::Io(_, e) => format!("{:?}", e.kind()),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Catalog(e) => e.to_string(),
+            Self::Io(what, e) => format!("{what}: {e}"),
+        }
+    }
+
+    /// The causes below the message, without those whose words it already has.
+    fn causes(&self) -> Vec<String> {
+        let Self::Catalog(e) = self else { return Vec::new() };
+        let mut told = e.to_string();
+        let mut causes = Vec::new();
+        let mut next = e.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !told.contains(&text) {
+                told = text.clone();
+                causes.push(text);
+            }
+            next = cause.source();
+        }
+        causes
+    }
+
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Catalog(e) => e.hint(),
+            Self::Io(..) => None,
+        }
+    }
+
+    /// Tells it on stderr and gives the exit code. A reader that went away is a quiet end.
+    pub(crate) fn report(&self, talk: &Talk, as_json: bool) -> u8 {
+        if self.is_broken_pipe() {
+            return 0;
+        }
+        if as_json {
+            let told = json!({
+                "error": self.message(), "kind": self.kind(), "causes": self.causes(), "hint": self.hint(),
+                "exit_code": self.code(),
+            });
+            let _ = io::Write::write_fmt(&mut io::stderr(), format_args!("{told}\n"));
+            return self.code();
+        }
+        talk.must_say("error", &self.message());
+        for cause in self.causes() {
+            talk.must_say("cause", &cause);
+        }
+        if let Some(hint) = self.hint() {
+            talk.must_say("hint", hint);
+        }
+        self.code()
+    }
+}
+
+fn of_kind(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::InvalidInput | ErrorKind::OutOfRange | ErrorKind::Config => 2,
         ErrorKind::NotFound => 3,
@@ -39,28 +126,5 @@ pub(crate) fn code(kind: ErrorKind) -> u8 {
         ErrorKind::Corruption => 7,
         ErrorKind::Unsupported => 9,
         _ => 1,
-    }
-}
-
-/// Tells an error on stderr and returns its exit code. A reader that went away is a quiet end.
-pub(crate) fn report(failure: &Failure) -> u8 {
-    match failure {
-        Failure::Io(_, e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
-        Failure::Io(what, e) => {
-            eprintln!("error: {what}: {e}");
-            if e.kind() == io::ErrorKind::NotFound { 3 } else { 1 }
-        }
-        Failure::Catalog(e) => {
-            eprintln!("error: {e}");
-            let mut cause = e.source();
-            while let Some(c) = cause {
-                eprintln!("cause: {c}");
-                cause = c.source();
-            }
-            if let Some(hint) = e.hint() {
-                eprintln!("hint: {hint}");
-            }
-            code(e.kind())
-        }
     }
 }

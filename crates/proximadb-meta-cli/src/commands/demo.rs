@@ -6,30 +6,35 @@ use proximadb_meta::core::{
     AccessPattern, CollectionMetadata, ConfigJson, DistanceMetric, Error, IndexingAlgorithm, Timestamp,
 };
 
+use crate::args;
 use crate::exit::Result;
 use crate::output::out_error;
+use crate::stop::{STOPPED, Stop};
 
 const CATALOGS: [(&str, &str); 2] = [
     ("ann-benchmarks", include_str!("../../catalogs/ann-benchmarks.ndjson")),
     ("embedding-models", include_str!("../../catalogs/embedding-models.ndjson")),
 ];
 
-pub(crate) fn run(count: u64, seed: u64, catalog: Option<&str>) -> Result<()> {
+pub(crate) fn run(x: &args::Demo, stop: &Stop) -> Result<u8> {
     let mut out = std::io::BufWriter::new(std::io::stdout());
-    if let Some(name) = catalog {
-        let text = CATALOGS.iter().find(|(n, _)| *n == name).map(|(_, t)| t).ok_or_else(|| {
+    if let Some(name) = &x.catalog {
+        let text = CATALOGS.iter().find(|(n, _)| n == name).map(|(_, t)| t).ok_or_else(|| {
             Error::invalid(format!("there is no catalog {name:?}"))
                 .with_hint(proximadb_meta::core::suggest::did_you_mean(name, CATALOGS.iter().map(|(n, _)| *n)))
         })?;
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(out_error)?;
-        return Ok(());
+        return Ok(0);
     }
-    let mut dice = Dice(seed);
-    for i in 0..count {
+    let mut dice = Dice(x.seed);
+    for i in 0..x.count {
         writeln!(out, "{}", sample(i, &mut dice)?.to_json()).map_err(out_error)?;
+        if stop.is_requested() {
+            return Ok(STOPPED);
+        }
     }
     out.flush().map_err(out_error)?;
-    Ok(())
+    Ok(0)
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, the same everywhere.

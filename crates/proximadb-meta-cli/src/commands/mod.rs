@@ -1,96 +1,149 @@
-//! The commands.
+//! The commands: what can be refused without a catalog is refused first, then it is opened, used and closed.
 
+mod archive;
+mod backends;
+mod create;
 mod demo;
-mod edit;
+mod export;
+mod get;
 mod import;
 mod inspect;
-mod list;
+mod ls;
+mod rm;
+mod session;
+mod set;
+mod version;
 
-use std::sync::Arc;
+use proximadb_meta::core::{Error, Filter, Namespace};
 
-use proximadb_meta::core::context::CallContext;
-use proximadb_meta::core::{Error, ErrorKind, Filter, MetadataBackend, Namespace};
-
-use crate::args::{Args, Command};
+use crate::address::Address;
+use crate::args::{Args, Command, Format};
 use crate::exit::Result;
-use crate::output::line;
+use crate::stop::{STOPPED, Stop};
+use crate::talk::Talk;
+use session::Session;
 
-/// A connected catalog, bound to the namespace.
-pub(crate) struct Session {
-    pub(crate) args: Args,
-    pub(crate) catalog: Arc<dyn MetadataBackend>,
+/// A command whose arguments were checked.
+enum Job {
+    Import(import::Import),
+    Export(export::Export),
+    Ls(ls::Ls),
+    Get(get::Get),
+    Create(create::Create),
+    Set(set::Set),
+    Rm(rm::Rm),
+    Count(Option<Filter>),
+    Stats,
+    Health,
+    Explain(Filter),
+    Backup(String),
+    Restore(archive::Restore),
 }
 
-impl Session {
-    /// Talk: on stderr, unless it is not wanted.
-    pub(crate) fn say(&self, text: impl std::fmt::Display) {
-        if !self.args.quiet {
-            eprintln!("{text}");
+/// What a command leaves behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// Nothing: it can be dropped at any time, and it must not make a catalog.
+    Reads,
+    /// Changes to a catalog that is there.
+    Changes,
+    /// A catalog, where there was none.
+    Makes,
+}
+
+impl Job {
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Import(_) | Self::Create(_) | Self::Restore(_) => Effect::Makes,
+            Self::Set(_) | Self::Rm(_) => Effect::Changes,
+            // A backup is written by a thread that completes in any case.
+            Self::Backup(_) => Effect::Changes,
+            _ => Effect::Reads,
+        }
+    }
+
+    async fn run(self, s: &Session) -> Result<u8> {
+        match self {
+            Self::Import(x) => x.run(s).await,
+            Self::Export(x) => x.run(s).await,
+            Self::Ls(x) => x.run(s).await,
+            Self::Get(x) => x.run(s).await,
+            Self::Create(x) => x.run(s).await,
+            Self::Set(x) => x.run(s).await,
+            Self::Rm(x) => x.run(s).await,
+            Self::Count(filter) => inspect::count(s, filter).await,
+            Self::Stats => inspect::stats(s).await,
+            Self::Health => inspect::health(s).await,
+            Self::Explain(filter) => inspect::explain(s, filter).await,
+            Self::Backup(location) => archive::backup(s, &location).await,
+            Self::Restore(x) => x.run(s).await,
         }
     }
 }
 
-/// A reading command must not make an empty store where somebody mistyped a path.
-fn refuse_missing_store(args: &Args) -> Result<()> {
-    let writes = matches!(args.command, Command::Import { .. } | Command::Create { .. } | Command::Restore { .. });
-    match args.uri.strip_prefix("file://") {
-        Some(path) if !writes && !path.is_empty() && !std::path::Path::new(path).exists() => {
-            Err(Error::new(ErrorKind::NotFound, format!("there is no catalog at {path}"))
-                .with_hint("import, create and restore make one; --uri or PXMETA_URI names another")
-                .into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn filter(text: Option<&str>) -> Result<Option<Filter>> {
-    Ok(text.map(Filter::parse).transpose()?)
-}
-
-pub(crate) async fn run(args: Args) -> Result<u8> {
-    match &args.command {
-        Command::Demo { count, seed, catalog } => return demo::run(*count, *seed, catalog.as_deref()).map(|()| 0),
-        Command::Version => return line(format!("pxmeta {}", env!("CARGO_PKG_VERSION"))).map(|()| 0),
-        Command::Backends => {
-            for scheme in proximadb_meta::install()?.schemes() {
-                line(format!("{scheme}://"))?;
-            }
-            return Ok(0);
-        }
-        _ => {}
-    }
-    let namespace = Namespace::new(&args.namespace)?;
-    refuse_missing_store(&args)?;
-    let backend = match proximadb_meta::connect(&args.uri).await {
-        // Not reachable is what health is asked about.
-        Err(e) if matches!(args.command, Command::Health) => return inspect::down(&e),
+pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
+    let format = format(&args)?;
+    let stop =
+        Stop::listen(talk).map_err(|e| crate::exit::Failure::Io("the signals cannot be taken over".to_owned(), e))?;
+    let job = match args.command {
+        Command::Demo(x) => return demo::run(&x, &stop),
+        Command::Version => return version::run(format),
+        Command::Backends => return backends::run(format).await,
+        Command::Import(x) => Job::Import(import::Import::new(&x)?),
+        Command::Export(x) => Job::Export(export::Export::new(x)?),
+        Command::Ls(x) => Job::Ls(ls::Ls::new(&x)?),
+        Command::Get(x) => Job::Get(get::Get::new(x)),
+        Command::Create(x) => Job::Create(create::Create::new(x)?),
+        Command::Set(x) => Job::Set(set::Set::new(x)?),
+        Command::Rm(x) => Job::Rm(rm::Rm::new(x, &talk)?),
+        Command::Count(x) => Job::Count(filter(x.filter.as_deref())?),
+        Command::Stats => Job::Stats,
+        Command::Health => Job::Health,
+        Command::Explain(x) => Job::Explain(Filter::parse(&x.filter)?),
+        Command::Backup(x) => Job::Backup(x.location),
+        Command::Restore(x) => Job::Restore(archive::Restore::new(x, &talk)?),
+    };
+    let namespace = Namespace::new(&args.global.namespace)?;
+    let address = Address::resolve(args.global.uri.as_deref())?;
+    let effect = job.effect();
+    let is_health = matches!(job, Job::Health);
+    let session = tokio::select! {
+        opened = Session::open(&address, namespace, effect == Effect::Makes, format, talk, stop.clone()) => opened,
+        () = stop.requested() => return Ok(STOPPED),
+    };
+    let session = match session {
+        // Whether it can be opened is what health is asked.
+        Err(e) if is_health && session::is_known(&address)? => return inspect::down(format, &e),
         other => other?,
     };
-    let session = Session { catalog: backend.scoped(CallContext::in_namespace(namespace)), args };
-    let result = dispatch(&session).await;
-    let closed = backend.close().await;
+    let result = if effect == Effect::Reads {
+        tokio::select! {
+            result = job.run(&session) => result,
+            () = stop.requested() => Ok(STOPPED),
+        }
+    } else {
+        job.run(&session).await
+    };
+    let closed = session.close().await;
     let code = result?;
     closed?;
     Ok(code)
 }
 
-async fn dispatch(s: &Session) -> Result<u8> {
-    match &s.args.command {
-        Command::Import { file, on_conflict, ack } => import::run(s, file, *on_conflict, *ack).await,
-        Command::Export { file } => list::export(s, file.as_deref()).await,
-        Command::Ls { filter: f, order_by, limit, after } => {
-            list::ls(s, filter(f.as_deref())?, order_by, *limit, after.as_deref()).await
-        }
-        Command::Get { id, name } => list::get(s, id.as_deref(), name.as_deref()).await,
-        Command::Count { filter: f } => list::count(s, filter(f.as_deref())?).await,
-        Command::Explain { filter: f } => inspect::explain(s, Filter::parse(f)?).await,
-        Command::Create { .. } => edit::create(s).await,
-        Command::Set { id, changes } => edit::set(s, id, changes).await,
-        Command::Rm { ids, filter: f, .. } => edit::rm(s, ids, filter(f.as_deref())?).await,
-        Command::Stats => inspect::stats(s).await,
-        Command::Health => inspect::health(s).await,
-        Command::Backup { location } => inspect::backup(s, location).await,
-        Command::Restore { id, location, replace } => inspect::restore(s, id, location, *replace).await,
-        Command::Demo { .. } | Command::Version | Command::Backends => Ok(0),
+/// The format asked for, if the command has it; its default if none is asked for.
+fn format(args: &Args) -> Result<Format> {
+    let known = args.command.formats();
+    let default = known.first().copied().unwrap_or(Format::Table);
+    let asked = args.global.output.unwrap_or(default);
+    if known.contains(&asked) {
+        return Ok(asked);
     }
+    let list: Vec<&str> = known.iter().map(|f| f.as_str()).collect();
+    Err(Error::invalid(format!("{} has no format {}", args.command.name(), asked.as_str()))
+        .with_hint(format!("it has: {}", list.join(", ")))
+        .into())
+}
+
+fn filter(text: Option<&str>) -> Result<Option<Filter>> {
+    Ok(text.map(Filter::parse).transpose()?)
 }

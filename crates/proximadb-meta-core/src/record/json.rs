@@ -15,6 +15,10 @@ use crate::error::{Error, Result};
 use crate::time::Timestamp;
 use crate::word::{AccessPattern, DistanceMetric, IndexingAlgorithm};
 
+/// The revision of the portable form. It grows when an older release would misread what a newer one writes; members that an
+/// older one merely does not know are kept in `extra` and do not count.
+pub const RECORD_FORMAT: u32 = 1;
+
 impl CollectionMetadata {
     /// The portable form: one line of canonical JSON without a line feed. The incarnation is not part of it.
     #[must_use]

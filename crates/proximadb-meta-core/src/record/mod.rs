@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use field::{Field, FieldKind};
+pub use json::RECORD_FORMAT;
 pub use tags::Tags;
 
 use crate::canon::{ConfigJson, Extra};

@@ -1,0 +1,107 @@
+//! import: lines of NDJSON in atomic batches, each line's fate counted.
+
+mod line;
+mod plan;
+mod read;
+mod write;
+
+use std::io::BufReader;
+
+use super::session::Session;
+use crate::args::{self, OnConflict};
+use crate::exit::{Failure, PARTIAL, Result};
+use crate::output::Report;
+use crate::stop::STOPPED;
+use read::{Input, Piece};
+use write::Writer;
+
+pub(crate) struct Import {
+    input: Input,
+    on_conflict: OnConflict,
+    ack: bool,
+    batch: usize,
+}
+
+/// What became of the lines so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    created: u64,
+    overwritten: u64,
+    skipped: u64,
+    /// Of those skipped: lines that had expired.
+    expired: u64,
+    failed: u64,
+}
+
+impl Totals {
+    fn done(&self) -> u64 {
+        self.created + self.overwritten + self.skipped
+    }
+}
+
+impl Import {
+    /// Opens the file: one that is not there must not leave an empty catalog behind.
+    pub(crate) fn new(x: &args::Import) -> Result<Self> {
+        let input: Input = if x.file == "-" {
+            Box::new(BufReader::with_capacity(1 << 16, std::io::stdin()))
+        } else {
+            let fail = |e| Failure::Io(format!("cannot open {}", x.file), e);
+            let file = std::fs::File::open(&x.file).map_err(fail)?;
+            if file.metadata().map_err(fail)?.is_dir() {
+                return Err(fail(std::io::ErrorKind::IsADirectory.into()));
+            }
+            Box::new(BufReader::with_capacity(1 << 16, file))
+        };
+        Ok(Self { input, on_conflict: x.on_conflict, ack: x.ack, batch: x.batch.into() })
+    }
+
+    pub(crate) async fn run(self, s: &Session) -> Result<u8> {
+        let mut writer = Writer::new(s, self.on_conflict, self.ack);
+        let result = all(s, &mut writer, self.input, self.batch).await;
+        let t = writer.totals;
+        let expired = if t.expired == 0 { String::new() } else { format!(" ({} had expired)", t.expired) };
+        s.say(format_args!(
+            "created {}, overwrote {}, skipped {}{expired}, failed {}",
+            t.created, t.overwritten, t.skipped, t.failed
+        ));
+        if s.format.is_json() {
+            let told = Report::new()
+                .with("created", t.created)
+                .with("overwritten", t.overwritten)
+                .with("skipped", t.skipped)
+                .with("failed", t.failed)
+                .print(s.format);
+            // The import's own end matters more than a summary that nobody reads.
+            if result.is_ok() {
+                told?;
+            }
+        }
+        match result {
+            // The rest of the input was not written, which must not look like success.
+            Err(e) if e.is_broken_pipe() => Ok(PARTIAL),
+            result => result,
+        }
+    }
+}
+
+async fn all(s: &Session, writer: &mut Writer<'_>, input: Input, batch: usize) -> Result<u8> {
+    let mut pieces = read::spawn(input, batch)?;
+    let mut progress = s.talk.progress("imported");
+    loop {
+        let piece = tokio::select! {
+            biased;
+            () = s.stop.requested() => return Ok(STOPPED),
+            piece = pieces.recv() => piece,
+        };
+        match piece {
+            None => return Ok(0),
+            Some(Piece::Lines(lines)) => writer.write(lines).await?,
+            Some(Piece::Refused(failure)) => {
+                writer.totals.failed += 1;
+                return Err(failure);
+            }
+            Some(Piece::Unreadable(failure)) => return Err(failure),
+        }
+        progress.at(writer.totals.done());
+    }
+}

@@ -1,0 +1,70 @@
+//! An open catalog and everything a command needs besides.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use proximadb_meta::core::context::CallContext;
+use proximadb_meta::core::{Error, ErrorKind, MetadataBackend, Namespace, Result};
+
+use crate::address::Address;
+use crate::args::Format;
+use crate::stop::Stop;
+use crate::talk::Talk;
+
+/// A connected catalog, bound to the namespace.
+pub(crate) struct Session {
+    pub(crate) catalog: Arc<dyn MetadataBackend>,
+    pub(crate) format: Format,
+    pub(crate) talk: Talk,
+    pub(crate) stop: Stop,
+}
+
+/// Whether a backend is registered for the address.
+pub(super) fn is_known(address: &Address) -> Result<bool> {
+    Ok(proximadb_meta::install()?.plugin(address.scheme()).is_some())
+}
+
+impl Session {
+    /// Opens the catalog. Only a command that `makes` one may find none.
+    pub(super) async fn open(
+        address: &Address,
+        namespace: Namespace,
+        makes: bool,
+        format: Format,
+        talk: Talk,
+        stop: Stop,
+    ) -> Result<Self> {
+        if let Some(directory) = address.would_be_new().filter(|_| !makes) {
+            let what = format!("there is no catalog at {}", directory.display());
+            return Err(Error::new(ErrorKind::NotFound, what)
+                .with_hint("import, create and restore make one; --uri or PXMETA_URI names another"));
+        }
+        tracing::debug!(scheme = address.scheme(), "opening");
+        let start = Instant::now();
+        let backend = proximadb_meta::connect(address.uri()).await?;
+        let descriptor = backend.descriptor();
+        let namespace_name = namespace.as_str().to_owned();
+        tracing::info!(
+            backend = descriptor.label,
+            location = descriptor.location,
+            namespace = namespace_name,
+            elapsed_us = start.elapsed().as_micros(),
+            "opened"
+        );
+        if makes && address.is_volatile() {
+            talk.say("memory:// is forgotten when this command ends");
+        }
+        Ok(Self { catalog: backend.scoped(CallContext::in_namespace(namespace)), format, talk, stop })
+    }
+
+    /// Finishes what was accepted and releases the store.
+    pub(super) async fn close(self) -> Result<()> {
+        self.catalog.close().await?;
+        tracing::debug!("closed");
+        Ok(())
+    }
+
+    pub(crate) fn say(&self, text: impl std::fmt::Display) {
+        self.talk.say(text);
+    }
+}

@@ -1,0 +1,202 @@
+//! The store as a whole: count, stats, health, explain, backup and restore, backends, version, the address, the formats.
+
+mod common;
+
+use common::Place;
+use serde_json::json;
+
+fn place(records: usize) -> Place {
+    let place = Place::new();
+    place.feed(place.demo(records).as_bytes(), &["import", "-"]);
+    place
+}
+
+#[test]
+fn numbers_are_those_of_the_catalog() {
+    let place = place(50);
+    assert_eq!(place.ok(&["count", "-o", "json"]), "{\"count\":50,\"filter\":null}\n");
+    assert_eq!(place.ok(&["count", "-o", "csv", "--filter", "tags:gpu AND dimension > 1"]).lines().count(), 2);
+    let stats = place.json(&["stats", "-o", "json"]);
+    assert_eq!((&stats["collections"], &stats["namespaces"]), (&json!(50), &json!(1)));
+    assert!(stats["memory_bytes"].as_u64().is_some_and(|n| n > 10_000), "{stats}");
+    let table = place.ok(&["stats"]);
+    assert!(table.starts_with("collections "), "{table}");
+    assert!(place.ok(&["stats", "-o", "csv"]).starts_with("collections,namespaces,"));
+}
+
+#[test]
+fn health_says_ready_or_down_and_why() {
+    let place = place(1);
+    let health = place.json(&["health", "-o", "json"]);
+    assert_eq!((&health["status"], &health["cause"]), (&json!("ready"), &json!(null)));
+    assert!(health["latency_us"].is_u64());
+    place.write("file", "mine");
+    for uri in ["file://./nothing", "file://./file", "file://./file/below"] {
+        let said = place.run(&["health", "-o", "json", "--uri", uri]);
+        assert_eq!(said.code, Some(5), "{uri}: {}", said.err);
+        let health = common::json(&said.out);
+        assert_eq!(health["status"], "down", "{uri}");
+        assert!(health["cause"].as_str().is_some_and(|c| c.contains("./")), "{uri}: {health}");
+    }
+    assert!(place.run(&["health", "--uri", "file://./nothing"]).out.starts_with("status      down\n"));
+    place.fails(2, &["health", "--uri", "mysql://x"]);
+}
+
+#[test]
+fn explain_tells_what_the_store_answered_and_what_it_looked_at() {
+    let place = place(400);
+    let filter = "owner = search AND dimension >= 768";
+    let x = place.json(&["explain", "--filter", filter, "-o", "json"]);
+    let owned: u64 = place.ok(&["count", "--filter", "owner = search"]).trim().parse().expect("a number");
+    let matched: u64 = place.ok(&["count", "--filter", filter]).trim().parse().expect("a number");
+    assert_eq!(
+        x,
+        json!({"pushed": "owner = \"search\"", "residual": "dimension >= 768", "access": "index owner = \"search\"",
+               "examined": owned, "matched": matched})
+    );
+    assert!(matched > 0 && matched < owned && owned < 400);
+    assert!(place.ok(&["explain", "--filter", filter]).contains("residual  dimension >= 768\n"));
+    assert!(place.fails(2, &["explain", "--filter", "owner = "]).contains("column"));
+    place.fails(2, &["explain"]);
+}
+
+#[test]
+fn a_backup_comes_back_verified() {
+    let place = place(120);
+    let before = place.ok(&["export"]);
+    let id = place.ok(&["backup", "backups", "-o", "name", "-q"]);
+    let id = id.trim();
+    assert!(place.at("backups").join(id).join("manifest.json").exists());
+    let err = place.fails(4, &["restore", id, "backups"]);
+    assert!(err.contains("120 collections"), "{err}");
+    assert!(place.fails(2, &["restore", id, "backups", "--replace"]).contains("needs --yes"));
+    place.ok(&["rm", "demo-0000000"]);
+    let done = place.json(&["restore", id, "backups", "--replace", "--yes", "-o", "json", "-q"]);
+    assert_eq!(done, json!({"records": 120, "replaced": 119}));
+    assert!(place.ok(&["export"]) == before);
+    place.ok(&["restore", id, "backups", "--uri", "file://./second"]);
+    assert!(place.ok(&["export", "--uri", "file://./second"]) == before);
+
+    let report = place.json(&["backup", "backups", "-o", "json"]);
+    assert_eq!((&report["records"], &report["snapshot"]), (&json!(120), &json!(true)));
+    let payload = place.at("backups").join(report["id"].as_str().expect("an id")).join("records.ndjson");
+    assert_eq!(std::fs::metadata(&payload).expect("the payload").len(), report["bytes"].as_u64().expect("a number"));
+    std::fs::write(&payload, "not it").expect("the payload is damaged");
+    let second = report["id"].as_str().expect("an id");
+    place.fails(7, &["restore", second, "backups", "--replace", "--yes"]);
+    assert!(place.ok(&["export"]) == before, "nothing was changed");
+    place.fails(3, &["restore", "00000000-0000-7000-8000-000000000000", "backups", "--uri", "file://./second"]);
+    place.fails(2, &["restore", "../x", "backups"]);
+    place.fails(9, &["backup", "s3://bucket"]);
+}
+
+#[test]
+fn backends_and_version_say_what_this_program_is() {
+    let place = Place::new();
+    assert_eq!(place.ok(&["backends", "-o", "name"]), "wal\nmemory\n");
+    let backends = place.json(&["backends", "-o", "json"]);
+    assert_eq!((&backends[0]["type"], &backends[0]["schemes"]), (&json!("wal"), &json!(["file"])));
+    assert_eq!((&backends[0]["durability"], &backends[1]["durability"]), (&json!("synced"), &json!("volatile")));
+    assert_eq!((&backends[0]["explain"], &backends[0]["watch"]), (&json!(true), &json!(false)));
+    assert!(place.ok(&["backends"]).starts_with("TYPE    SCHEMES    OPTIONS  DURABILITY"));
+    assert_eq!(place.ok(&["backends", "-o", "csv"]).lines().count(), 3);
+    assert_eq!(place.ok(&["backends", "-o", "ndjson"]).lines().count(), 2);
+    assert_eq!(place.ok(&["version"]), format!("pxmeta {}\n", env!("CARGO_PKG_VERSION")));
+    let version = place.json(&["version", "-o", "json"]);
+    assert_eq!(version, json!({"version": env!("CARGO_PKG_VERSION"), "record_format": 1, "keywords_revision": 1}));
+    assert_eq!(common::files(place.path()).len(), 0, "none of them made anything");
+}
+
+#[test]
+fn the_address_is_the_option_then_the_variable_then_the_default() {
+    let place = Place::new();
+    let with = |uri: &str, args: &[&str]| {
+        let output = place.command().env("PXMETA_URI", uri).args(args).output().expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let create = ["create", "x", "--dimension", "1"];
+    with("file://./by-variable", &create);
+    assert!(place.at("by-variable").exists() && !place.at("data").exists());
+    with("file://./by-variable", &[&create as &[_], &["--uri", "file://./by-option"]].concat());
+    assert!(place.at("by-option").exists());
+    with("", &create);
+    assert!(place.at("data/metadata").exists());
+    for uri in ["mysql://user:hunter2@host/db", "no-scheme", "file://", "memory://?limit=hunter2"] {
+        let err = place.fails(2, &["ls", "--uri", uri]);
+        assert!(!err.contains("hunter2"), "{err}");
+    }
+}
+
+#[test]
+fn memory_is_forgotten_and_says_so() {
+    let place = Place::new();
+    let said = place.run(&["create", "x", "--dimension", "1", "--uri", "memory://"]);
+    assert_eq!((said.code, &*said.err), (Some(0), "memory:// is forgotten when this command ends\n"));
+    assert_eq!(place.ok(&["count", "--uri", "memory://"]), "0\n");
+}
+
+#[test]
+fn a_format_that_a_command_lacks_is_refused() {
+    let place = place(1);
+    let all = ["table", "json", "ndjson", "csv", "name"];
+    let commands: [(&[&str], &[&str]); 14] = [
+        (&["ls"], &all),
+        (&["get", "demo-0000000"], &all),
+        (&["backends"], &all),
+        (&["set", "demo-0000000", "owner=x"], &all),
+        (&["backup", "b"], &all),
+        (&["count"], &all[..4]),
+        (&["stats"], &all[..4]),
+        (&["health"], &all[..4]),
+        (&["version"], &all[..4]),
+        (&["explain", "--filter", "owner:*"], &all[..4]),
+        (&["import", "/dev/null"], &all[..3]),
+        (&["rm", "--filter", "owner = nobody", "--yes"], &["table", "json", "ndjson", "name"]),
+        (&["export"], &["ndjson"]),
+        (&["demo", "--count", "1"], &["ndjson"]),
+    ];
+    for (command, formats) in commands {
+        for format in all {
+            let said = place.run(&[command, &["-o", format] as &[_]].concat());
+            if formats.contains(&format) {
+                assert_eq!(said.code, Some(0), "{command:?} -o {format}: {}", said.err);
+            } else {
+                assert_eq!((said.code, &*said.out), (Some(2), ""), "{command:?} -o {format}");
+                assert!(
+                    said.err.contains(&format!("has no format {format}")) || said.err.contains("\"hint\""),
+                    "{}",
+                    said.err
+                );
+            }
+        }
+    }
+    place.fails(2, &["ls", "-o", "yaml"]);
+}
+
+#[test]
+fn errors_are_lines_or_one_object() {
+    let place = place(1);
+    let err = place.fails(2, &["ls", "--filter", "onwer = x"]);
+    let lines: Vec<&str> = err.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("error: ") && lines[1].starts_with("hint: did you mean"), "{err}");
+    for format in ["json", "ndjson"] {
+        let err = place.fails(2, &["ls", "--filter", "onwer = x", "-o", format]);
+        let told = common::json(&err);
+        assert_eq!((&told["kind"], &told["exit_code"]), (&json!("InvalidInput"), &json!(2)));
+        assert!(told["error"].as_str().is_some_and(|e| e.contains("column 1")), "{told}");
+        assert!(told["hint"].is_string() && told["causes"].is_array(), "{told}");
+    }
+    let err = place.fails(2, &["ls", "-q", "-v"]);
+    assert!(err.contains("cannot be used with"), "{err}");
+}
+
+#[test]
+fn traces_are_asked_for_and_go_to_stderr() {
+    let place = place(1);
+    assert_eq!(place.run(&["count"]).err, "");
+    let info = place.run(&["count", "-v"]);
+    assert!(info.err.contains("INFO") && !info.err.contains("DEBUG"), "{}", info.err);
+    let debug = place.run(&["-vv", "ls"]);
+    assert!(debug.err.contains("DEBUG") && debug.err.contains("scheme=\"file\""), "{}", debug.err);
+    assert_eq!(info.out, "1\n");
+}
