@@ -21,6 +21,7 @@ pub mod random;
 mod rewrite;
 mod rng;
 pub mod script;
+pub mod scripts;
 
 use std::sync::Arc;
 
