@@ -1,5 +1,6 @@
 //! The project's own tools: `cargo xtask` lists them.
 
+mod bench;
 mod ci_plan;
 mod new_backend;
 mod public_api;
@@ -25,6 +26,7 @@ const TASKS: &[(&str, &str, &str, Task)] = &[
     ),
     ("public-api", "[--check]", "writes (or compares) public-api.txt of every library crate", public_api::run),
     ("soak", "[--rounds N] [--seeds N] [--minutes N]", "the long forms of the tests that count by seed", soak::run),
+    ("bench", "quick [--records N] [--repetitions N] [--dir DIR]", "measures the embedded backends", bench::run),
     ("ci-plan", "[--write]", "prints (or writes) the workflow that runs the stages of .ci/run", ci_plan::run),
 ];
 

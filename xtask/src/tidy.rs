@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("foreign-backend", &["proximadb-meta-core"]),
     ("umbrella-tests", &[]),
     ("xtask", &[]),
+    ("xtask-bench", &["proximadb-meta"]),
 ];
 
 /// What a crate's tests may depend on beside that. Backends may also use the test kit.
@@ -150,7 +151,8 @@ fn walk(dir: &Path, files: &mut usize, wrong: &mut Vec<String>) -> Result<(), St
     for name in names_in(dir)? {
         let path = dir.join(&name);
         if path.is_dir() {
-            if name != "target" {
+            // A crate within a crate is looked at by itself.
+            if name != "target" && !path.join("Cargo.toml").is_file() {
                 walk(&path, files, wrong)?;
             }
         } else if path.extension().is_some_and(|x| x == "rs") {
