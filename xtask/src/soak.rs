@@ -7,6 +7,8 @@ use crate::test::{build, report, watch};
 
 /// Kills of an importing process.
 const ROUNDS: u64 = 200;
+/// Records of the round trip through the command line.
+const RECORDS: u64 = 100_000;
 /// Random scripts on each backend in one pass.
 const SEEDS: u64 = 100_000;
 /// The seeds of `cargo xtask test` end before this one.
@@ -34,11 +36,11 @@ fn plan(arguments: &[String]) -> Result<Plan, String> {
     Ok(plan)
 }
 
-/// The test binaries of a pass and which of their tests.
+/// What a pass runs. All of them with the features of the whole workspace: it is built once.
 const PARTS: &[(&str, &[&str])] = &[
-    ("kill -9 while acknowledging", &["-p", "proximadb-meta-cli", "--test", "*", "kill"]),
-    ("random scripts on Memory", &["-p", "proximadb-meta-memory", "--test", "scripts"]),
-    ("random scripts on the log", &["-p", "proximadb-meta-wal", "--test", "scripts"]),
+    ("kill -9 while acknowledging", &["--test", "*", "by_kill_9"]),
+    ("round trip through the command line", &["--test", "*", "export_gives_back"]),
+    ("random scripts on Memory and the log", &["--test", "scripts"]),
 ];
 
 /// One pass, then further ones with other seeds while the minutes are not over.
@@ -50,11 +52,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         let first = FIRST_SEED + pass * plan.seeds;
         for (what, filter) in PARTS {
             let mut command = cargo();
-            command.args(["test", "--locked", "--no-fail-fast"]).args(*filter);
-            if !filter.contains(&"kill") {
-                command.args(["--", "--nocapture"]);
-            }
+            command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(*filter);
+            command.args(["--", "--nocapture"]);
             command.env("PXMETA_SOAK_ROUNDS", plan.rounds.to_string());
+            command.env("PXMETA_SOAK_RECORDS", RECORDS.to_string());
             command.env("PXMETA_SOAK_SEEDS", plan.seeds.to_string());
             command.env("PXMETA_SOAK_FIRST", first.to_string());
             println!("== {what}");
