@@ -70,7 +70,9 @@ fn check_dependencies(package: &Package, wrong: &mut Vec<String>) {
         wrong.push(format!("{name} is not in the table of arrows (xtask/src/tidy.rs)"));
         return;
     };
-    wrong.extend(arrows::forbidden(name, &ours(DependencyKind::Normal), allowed));
+    for kind in [DependencyKind::Normal, DependencyKind::Build] {
+        wrong.extend(arrows::forbidden(name, &ours(kind), allowed));
+    }
     let mut in_tests: Vec<&str> = allowed.to_vec();
     in_tests.extend(arrows::row(TEST_ARROWS, name).unwrap_or_default());
     if is_backend(package) {
