@@ -1,64 +1,45 @@
-//! Where the catalog is: `--uri`, else the variable `PXMETA_URI`, else the embedded default.
+//! Where the catalog is: `--uri`, else the environment, else `proximadb-meta.toml`, else the embedded default.
 
-use std::env::VarError;
 use std::path::{Path, PathBuf};
 
-use proximadb_meta::core::config::ConnectionString;
-use proximadb_meta::core::{Error, ErrorKind, Result};
+use proximadb_meta::core::config::{MetadataBackendConfig, Sources, process_environment};
+use proximadb_meta::core::{Namespace, Result};
 
 /// Where the catalog is when nobody says.
 const DEFAULT: &str = "file://./data/metadata";
-const VARIABLE: &str = "PXMETA_URI";
-/// What the embedded log leaves in a directory in which it never got as far as a catalog.
-const BEFORE_A_CATALOG: [&str; 2] = ["LOCK", "FORMAT.tmp"];
+/// The file that is looked for in the working directory.
+const FILE: &str = "proximadb-meta.toml";
 
-/// A connection string. It may hold a password: it is never shown, only its scheme is.
-pub(crate) struct Address {
-    uri: String,
-    scheme: String,
-}
+/// A checked configuration.
+pub(crate) struct Address(MetadataBackendConfig);
 
 impl Address {
-    /// An empty variable counts as not set.
-    pub(crate) fn resolve(option: Option<&str>) -> Result<Self> {
-        let uri = match (option, std::env::var(VARIABLE)) {
-            (Some(uri), _) => uri.to_owned(),
-            (None, Ok(uri)) if !uri.is_empty() => uri,
-            (None, Ok(_) | Err(VarError::NotPresent)) => DEFAULT.to_owned(),
-            (None, Err(VarError::NotUnicode(_))) => {
-                return Err(Error::new(ErrorKind::Config, format!("the variable {VARIABLE} is not UTF-8")));
-            }
-        };
-        let scheme = ConnectionString::parse(&uri)?.scheme().to_owned();
-        Ok(Self { uri, scheme })
+    /// The first door that was used holds alone: `uri`, `PXMETA_*`, the file that is named or lies here, the default.
+    pub(crate) fn resolve(uri: Option<&str>, file: Option<&Path>) -> Result<Self> {
+        let here = Path::new(FILE);
+        // A file that is named must be there; the one in the working directory may be.
+        let file = file.or_else(|| here.exists().then_some(here));
+        let sources = Sources { uri, variables: process_environment()?, file, default: DEFAULT };
+        Ok(Self(MetadataBackendConfig::resolve(sources, proximadb_meta::install()?)?))
     }
 
-    pub(crate) fn uri(&self) -> &str {
-        &self.uri
+    pub(crate) fn config(&self) -> &MetadataBackendConfig {
+        &self.0
     }
 
-    pub(crate) fn scheme(&self) -> &str {
-        &self.scheme
+    /// The namespace that was asked for, or else the configured one.
+    pub(crate) fn namespace(&self, asked: Option<&str>) -> Result<Namespace> {
+        asked.map_or_else(|| Ok(self.0.namespace().clone()), Namespace::new)
     }
 
     /// Whether everything is gone when the process ends.
     pub(crate) fn is_volatile(&self) -> bool {
-        self.scheme == "memory"
+        self.0.scheme() == "memory"
     }
 
     /// The directory in which the embedded log would make a new catalog, if that is what opening it would do.
     pub(crate) fn would_be_new(&self) -> Option<PathBuf> {
-        let rest = self.uri.strip_prefix("file://")?;
-        let path = Path::new(rest.split_once('?').map_or(rest, |(path, _)| path));
-        if path.as_os_str().is_empty() {
-            return None;
-        }
-        let is_new = match std::fs::read_dir(path) {
-            Ok(entries) => {
-                entries.flatten().all(|e| e.file_name().to_str().is_some_and(|name| BEFORE_A_CATALOG.contains(&name)))
-            }
-            Err(e) => e.kind() == std::io::ErrorKind::NotFound,
-        };
-        is_new.then(|| path.to_owned())
+        let path = Path::new(self.0.location());
+        (self.0.scheme() == "file" && proximadb_meta::wal::would_create(path)).then(|| path.to_owned())
     }
 }

@@ -93,12 +93,12 @@ fn a_backup_comes_back_verified() {
 #[test]
 fn backends_and_version_say_what_this_program_is() {
     let place = Place::new();
-    assert_eq!(place.ok(&["backends", "-o", "name"]), "wal\nmemory\n");
+    assert_eq!(place.ok(&["backends", "-o", "name"]), "memory\nwal\n");
     let backends = place.json(&["backends", "-o", "json"]);
-    assert_eq!((&backends[0]["type"], &backends[0]["schemes"]), (&json!("wal"), &json!(["file"])));
-    assert_eq!((&backends[0]["durability"], &backends[1]["durability"]), (&json!("synced"), &json!("volatile")));
-    assert_eq!((&backends[0]["explain"], &backends[0]["watch"]), (&json!(true), &json!(false)));
-    assert!(place.ok(&["backends"]).starts_with("TYPE    SCHEMES    OPTIONS  DURABILITY"));
+    assert_eq!((&backends[1]["type"], &backends[1]["schemes"]), (&json!("wal"), &json!(["file"])));
+    assert_eq!((&backends[1]["durability"], &backends[0]["durability"]), (&json!("synced"), &json!("volatile")));
+    assert_eq!((&backends[1]["explain"], &backends[1]["watch"]), (&json!(true), &json!(false)));
+    assert!(place.ok(&["backends"]).starts_with("TYPE    SCHEMES    OPTIONS        DURABILITY"));
     assert_eq!(place.ok(&["backends", "-o", "csv"]).lines().count(), 3);
     assert_eq!(place.ok(&["backends", "-o", "ndjson"]).lines().count(), 2);
     assert_eq!(place.ok(&["version"]), format!("pxmeta {}\n", env!("CARGO_PKG_VERSION")));
@@ -108,7 +108,7 @@ fn backends_and_version_say_what_this_program_is() {
 }
 
 #[test]
-fn the_address_is_the_option_then_the_variable_then_the_default() {
+fn the_address_is_the_option_then_the_variable_then_the_file_then_the_default() {
     let place = Place::new();
     let with = |uri: &str, args: &[&str]| {
         let output = place.command().env("PXMETA_URI", uri).args(args).output().expect("the binary runs");
@@ -119,7 +119,20 @@ fn the_address_is_the_option_then_the_variable_then_the_default() {
     assert!(place.at("by-variable").exists() && !place.at("data").exists());
     with("file://./by-variable", &[&create as &[_], &["--uri", "file://./by-option"]].concat());
     assert!(place.at("by-option").exists());
-    with("", &create);
+    let file = "[metadata_storage]\nconnection_string = \"file://./by-file\"\nnamespace = \"tenant\"\n";
+    std::fs::write(place.at("proximadb-meta.toml"), file).expect("the file is written");
+    with("file://./by-variable", &["get", "--name", "x"]);
+    place.ok(&["create", "y", "--dimension", "1"]);
+    assert!(place.at("by-file").exists() && !place.at("data").exists());
+    assert_eq!(place.ok(&["count"]), "1\n", "the file says which namespace");
+    assert_eq!(place.ok(&["count", "--namespace", ""]), "0\n");
+    let err = place.fails(2, &["ls", "--config-file", "nowhere.toml"]);
+    assert!(err.contains("nowhere.toml"), "{err}");
+    std::fs::write(place.at("proximadb-meta.toml"), "[metadata_storage]\nconection_string = \"x\"\n").expect("written");
+    let err = place.fails(2, &["ls"]);
+    assert!(err.contains("connection_string") && err.contains("proximadb-meta.toml"), "{err}");
+    std::fs::remove_file(place.at("proximadb-meta.toml")).expect("the file is removed");
+    place.ok(&create);
     assert!(place.at("data/metadata").exists());
     for uri in ["mysql://user:hunter2@host/db", "no-scheme", "file://", "memory://?limit=hunter2"] {
         let err = place.fails(2, &["ls", "--uri", uri]);
@@ -197,6 +210,6 @@ fn traces_are_asked_for_and_go_to_stderr() {
     let info = place.run(&["count", "-v"]);
     assert!(info.err.contains("INFO") && !info.err.contains("DEBUG"), "{}", info.err);
     let debug = place.run(&["-vv", "ls"]);
-    assert!(debug.err.contains("DEBUG") && debug.err.contains("scheme=\"file\""), "{}", debug.err);
+    assert!(debug.err.contains("DEBUG") && debug.err.contains("file://./data/metadata"), "{}", debug.err);
     assert_eq!(info.out, "1\n");
 }

@@ -2,6 +2,38 @@
 //!
 //! A driver stores and finds; it never stamps, never validates limits, never interprets expiry. [`Contract`](crate::Contract)
 //! wraps it and is the one implementation of [`MetadataBackend`](crate::MetadataBackend).
+//!
+//! # Writing one
+//!
+//! * **Key.** `(call.namespace, id)`; the name is unique within the namespace. Both compare by bytes. Two namespaces share
+//!   nothing.
+//! * **[`get`](Driver::get)** answers what is stored, expired or not: the adapter needs to see what holds an id or a name.
+//! * **[`apply`](Driver::apply)** gets a unit of net writes, at most one an id, and does all of them or none:
+//!   1. Each write's own precondition, against the store as it was before the unit: [`Expect::holds`] for
+//!      `Put`, `Update`, `Delete` and `Check`; for `Count` that the id holds a record of this incarnation, at any version.
+//!      If not: [`RefusalCause::Precondition`] with what is there instead.
+//!   2. `Put` stores the record as given. `Update` stores it with the *stored* counters moved by the deltas, `Count` stores
+//!      the *stored* record with its counters moved: [`CounterDeltas::apply`] gives both, and `None` is
+//!      [`RefusalCause::OutOfRange`]. Neither may lose a delta that another caller applies at the same time.
+//!   3. When all is in place every name that a `Put` or `Update` gave a record is held by that record alone. If not:
+//!      [`RefusalCause::NameTaken`] with the other record, also when it expired.
+//!   4. The answer has one entry a write, in their order. A refusal names the write (any that is refused; the first is
+//!      best). It is no error: the adapter reads again, plans again and finds the words.
+//!
+//!   A kind of write that the driver does not know (the enum grows) is an [`Unsupported`](ErrorKind::Unsupported) error
+//!   before anything is done. The `before` records are a convenience for index upkeep; preconditions guarantee that they
+//!   are what is stored, except for counters.
+//! * **[`scan`](Driver::scan)** returns records in `scan.order` (ties by id, in the same direction) strictly after
+//!   `scan.after`, at most `scan.limit`. A part may be short or empty as long as `next` says where to go on; only `None` ends the list.
+//!   With the default [`push`](Driver::push) `scan.filter` is always `None`, and the adapter filters. Only orders among the
+//!   declared [`Capabilities::orders`] are asked for.
+//! * **[`mark_restoring`](Driver::mark_restoring)** is called by a restore alone. A driver without one answers `Unsupported`.
+//! * **Errors** are for what went wrong, with the kind that tells a caller what to do (`Unavailable`, `Timeout`, `Throttled`,
+//!   `StorageFull`, `Corruption`, ...). A write whose outcome is not known is an error with
+//!   [`Retry::UnknownOutcome`](crate::Retry::UnknownOutcome), never "failed".
+//! * **[`capabilities`](Driver::capabilities)**: begin with [`Capabilities::mandatory`], and set what the store does by itself.
+//!
+//! The suite of the crate `proximadb-meta-testkit` asks for all of this, one named case each.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -296,10 +328,13 @@ pub trait Driver: Send + Sync + 'static {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// The record, expired or not. Linearizable unless the call allows staleness.
+    /// The record, expired or not. Linearizable unless the call allows staleness. A key that is not there is `None`, never
+    /// an error.
     fn get(&self, call: &Call, key: Key<'_>) -> impl Future<Output = Result<Option<Arc<CollectionMetadata>>>> + Send;
 
-    /// Applies one atomic unit.
+    /// Applies one atomic unit, as the [module](self#writing-one) says step by step. The unit is within
+    /// [`Capabilities::atomic_batch`], or made from one operation: that is at most two writes, since a create or rename
+    /// also removes an expired holder of its name.
     fn apply(&self, call: &Call, unit: Prepared) -> impl Future<Output = Result<Applied>> + Send;
 
     /// How much of a leaf the store answers. A leaf it does not know is [`Push::No`].
@@ -308,17 +343,17 @@ pub trait Driver: Send + Sync + 'static {
         Push::No
     }
 
-    /// Reads in order.
+    /// Reads in order. [`Position::after`] and [`Order::compare_to`] make and compare places.
     fn scan(&self, call: &Call, scan: Scan) -> impl Future<Output = Result<Scanned>> + Send;
 
     /// Marks the namespace as being restored, durably: until unmarked every call without `restoring` is refused with
-    /// `Unavailable`, also after a crash and reopen.
+    /// `Unavailable`, also after a crash and reopen. `Unsupported` where there is no restore.
     fn mark_restoring(&self, call: &Call, on: bool) -> impl Future<Output = Result<()>> + Send;
 
-    /// True statistics.
+    /// True statistics. What the store cannot count is `None`; a record is live when it is not expired at `call.now`.
     fn stats(&self, call: &Call) -> impl Future<Output = Result<BackendStats>> + Send;
 
-    /// Asks the store whether it serves. An error is turned into `Down` with the error as its cause.
+    /// Asks the store itself whether it serves, not a memory of it. An error is turned into `Down` with the error as its cause.
     fn health(&self, call: &Call) -> impl Future<Output = Result<Health>> + Send;
 
     /// Backs the namespace up. Most drivers hand their records to the archive crate.

@@ -37,6 +37,17 @@ impl Default for MemoryDriver {
     }
 }
 
+/// What every store of this backend can do.
+pub(crate) fn capabilities() -> Capabilities {
+    let limits = BatchLimits { ops: 10_000, items: 10_000, bytes: 64 * 1024 * 1024 };
+    let mut c = Capabilities::mandatory(limits, Durability::Volatile);
+    c.orders = Order::FIELDS.to_vec();
+    c.portable_backup = true;
+    c.snapshot_backup = true;
+    c.explain = true;
+    c
+}
+
 impl MemoryDriver {
     fn usable(&self, call: &Call) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) {
@@ -59,13 +70,7 @@ impl Driver for MemoryDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limits = BatchLimits { ops: 10_000, items: 10_000, bytes: 64 * 1024 * 1024 };
-        let mut c = Capabilities::mandatory(limits, Durability::Volatile);
-        c.orders = Order::FIELDS.to_vec();
-        c.portable_backup = true;
-        c.snapshot_backup = true;
-        c.explain = true;
-        c
+        capabilities()
     }
 
     async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {

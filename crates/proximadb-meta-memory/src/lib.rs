@@ -22,3 +22,8 @@ use proximadb_meta_core::Contract;
 pub fn memory() -> Contract<MemoryDriver> {
     Contract::new(MemoryDriver::default())
 }
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
-use proximadb_meta_core::{MetadataBackend, MetadataBackendType, Result};
+use proximadb_meta_core::{Capabilities, MetadataBackend, MetadataBackendType, Result};
 
 /// Registers the backend for the scheme `memory`.
 ///
@@ -35,6 +35,10 @@ impl BackendPlugin for MemoryPlugin {
 
     fn location(&self) -> LocationKind {
         LocationKind::None
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        Some(crate::driver::capabilities())
     }
 
     async fn connect(&self, _options: Options) -> Result<Arc<dyn MetadataBackend>> {

@@ -187,6 +187,15 @@ impl Store {
         Self::open(&self.fixture).await
     }
 
+    /// The same open store with the handle in another namespace. It must not be closed or reopened by itself.
+    ///
+    /// # Errors
+    /// When the name breaks its limits.
+    pub(crate) fn in_namespace(&self, name: &str) -> CaseResult<Self> {
+        let (clock, fixture) = (self.clock.clone(), self.fixture.clone());
+        Ok(Self { db: self.space(name)?, clock, fixture, opened: Mutex::new(None) })
+    }
+
     /// Closes the store and cleans up.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ pub mod random;
 mod rewrite;
 mod rng;
 pub mod script;
+pub mod scripts;
 
 use std::sync::Arc;
 
@@ -84,3 +85,8 @@ fn trials(fixture: &Arc<dyn Fixture>, capabilities: &Capabilities) -> Vec<Trial>
         })
         .collect()
 }
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,6 +1,6 @@
 //! The driver: reads from the table, writes through the writer thread.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -21,6 +21,7 @@ use proximadb_meta_memtable::Table;
 use tokio::sync::oneshot;
 
 use crate::engine::{Engine, Shared, restoring_error};
+use crate::files::{LOCK, MARKER, temporary_name};
 use crate::frame::MAX_PAYLOAD;
 use crate::log::Log;
 use crate::storage::{FileStorage, Storage};
@@ -53,6 +54,31 @@ pub async fn open(directory: impl Into<PathBuf>) -> Result<Contract<WalDriver>> 
 /// As [`open`].
 pub async fn open_with(directory: impl Into<PathBuf>, segment_bytes: u64) -> Result<Contract<WalDriver>> {
     open_storage(Arc::new(FileStorage::new(directory)), segment_bytes).await
+}
+
+/// Whether [`open`] would make a new catalog in the directory: it is missing, or holds nothing but what a making that was cut
+/// off left. Looks, and changes nothing; a directory that cannot be read is not new.
+#[must_use]
+pub fn would_create(directory: &Path) -> bool {
+    let unfinished = [LOCK.to_owned(), temporary_name(MARKER)];
+    match std::fs::read_dir(directory) {
+        Ok(entries) => {
+            entries.flatten().all(|e| e.file_name().to_str().is_some_and(|n| unfinished.iter().any(|u| u == n)))
+        }
+        Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// What every store of this backend can do.
+pub(crate) fn capabilities() -> Capabilities {
+    let limits = BatchLimits { ops: 10_000, items: 10_000, bytes: 32 * 1024 * 1024 };
+    let mut c = Capabilities::mandatory(limits, Durability::Synced);
+    c.orders = Order::FIELDS.to_vec();
+    c.portable_backup = true;
+    c.snapshot_backup = true;
+    c.explain = true;
+    c.maintain = true;
+    c
 }
 
 /// Opens a catalog on any storage. `segment_bytes`: a segment that grows over it is followed by the next.
@@ -127,14 +153,7 @@ impl Driver for WalDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limits = BatchLimits { ops: 10_000, items: 10_000, bytes: 32 * 1024 * 1024 };
-        let mut c = Capabilities::mandatory(limits, Durability::Synced);
-        c.orders = Order::FIELDS.to_vec();
-        c.portable_backup = true;
-        c.snapshot_backup = true;
-        c.explain = true;
-        c.maintain = true;
-        c
+        capabilities()
     }
 
     async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {

@@ -28,7 +28,7 @@ mod sim;
 mod storage;
 mod writer;
 
-pub use driver::{WalDriver, open, open_storage, open_with};
+pub use driver::{WalDriver, open, open_storage, open_with, would_create};
 pub use plugin::{WalPlugin, register};
 pub use recover::State;
 pub use storage::{FileStorage, Storage, StorageFile};

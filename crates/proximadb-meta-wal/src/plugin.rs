@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
-use proximadb_meta_core::{MetadataBackend, MetadataBackendType, Result};
+use proximadb_meta_core::{Capabilities, MetadataBackend, MetadataBackendType, Result};
 
 use crate::driver::SEGMENT_BYTES;
 
@@ -45,6 +45,10 @@ impl BackendPlugin for WalPlugin {
 
     fn location(&self) -> LocationKind {
         LocationKind::Path
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        Some(crate::driver::capabilities())
     }
 
     async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>> {

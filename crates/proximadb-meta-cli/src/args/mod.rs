@@ -36,13 +36,16 @@ pub(crate) struct Args {
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where the catalog is: file://DIRECTORY or memory://. Default: the variable PXMETA_URI, else
-    /// file://./data/metadata.
+    /// Where the catalog is: file://DIRECTORY or memory://. Default: the variables PXMETA_URI and PXMETA_*, else
+    /// proximadb-meta.toml here, else file://./data/metadata. The first of them that is there holds alone.
     #[arg(long, global = true, value_name = "URI")]
     pub(crate) uri: Option<String>,
-    /// Which tenant's part of the catalog, at most 64 bytes. Default: the one without a name.
-    #[arg(long, global = true, value_name = "NAME", default_value = "", hide_default_value = true)]
-    pub(crate) namespace: String,
+    /// A TOML file to read in place of proximadb-meta.toml.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "uri")]
+    pub(crate) config_file: Option<std::path::PathBuf>,
+    /// Which tenant's part of the catalog, at most 64 bytes. Default: the configured one, else the one without a name.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
     /// How data is printed. Default: what suits the command, for people. A command refuses a format it does not have.
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     #[arg(help = "How data is printed: table, json, ndjson, csv or name (the id alone). Default: table, or what the \

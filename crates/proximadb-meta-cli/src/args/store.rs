@@ -43,7 +43,7 @@ pub(crate) struct Demo {
     /// What they are made from. Default: 1.
     #[arg(long, value_name = "S", default_value_t = 1, hide_default_value = true)]
     pub(crate) seed: u64,
-    /// Real data instead: ann-benchmarks (120 data sets) or embedding-models (632 models). Default: made by seed.
+    /// Real data instead: ann-benchmarks (120 data sets) or embedding-models (498 models). Default: made by seed.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["count", "seed"])]
     pub(crate) catalog: Option<String>,
 }

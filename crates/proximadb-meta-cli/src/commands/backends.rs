@@ -3,11 +3,11 @@
 use std::io::Write as _;
 
 use proximadb_meta::core::Capabilities;
-use proximadb_meta::core::registry::{BackendPlugin, BackendRegistry};
+use proximadb_meta::core::registry::BackendPlugin;
 use serde_json::{Value, json};
 
 use crate::args::Format;
-use crate::exit::{Failure, Result};
+use crate::exit::Result;
 use crate::output::{Table, csv_line, line, out_error};
 
 /// One registered backend. `can` is `None` where only a running server could answer.
@@ -18,40 +18,19 @@ struct Row {
     can: Option<Capabilities>,
 }
 
-pub(crate) async fn run(format: Format) -> Result<u8> {
-    let registry = proximadb_meta::install()?;
-    let mut rows: Vec<Row> = Vec::new();
-    for scheme in registry.schemes() {
-        let Some(plugin) = registry.plugin(scheme) else { continue };
-        let kind = plugin.backend_type().to_string();
-        if rows.iter().all(|r| r.kind != kind) {
-            rows.push(row(registry, &*plugin, kind).await?);
-        }
-    }
+pub(crate) fn run(format: Format) -> Result<u8> {
+    let rows: Vec<Row> = proximadb_meta::install()?.plugins().iter().map(|p| row(&**p)).collect();
     print(&rows, format)?;
     Ok(0)
 }
 
-async fn row(registry: &BackendRegistry, plugin: &dyn BackendPlugin, kind: String) -> Result<Row> {
-    let schemes = plugin.schemes().to_vec();
-    let can = if schemes.contains(&"memory") {
-        ask(registry, "memory://").await?
-    } else if schemes.contains(&"file") {
-        // An embedded store is asked in a directory that is gone right afterwards.
-        let directory =
-            tempfile::tempdir().map_err(|e| Failure::Io("a temporary directory cannot be made".to_owned(), e))?;
-        ask(registry, &format!("file://{}", directory.path().display())).await?
-    } else {
-        None
-    };
-    Ok(Row { kind, schemes, options: plugin.options().iter().map(|o| o.name).collect(), can })
-}
-
-async fn ask(registry: &BackendRegistry, uri: &str) -> Result<Option<Capabilities>> {
-    let backend = registry.connect(uri).await?;
-    let can = backend.capabilities();
-    backend.close().await?;
-    Ok(Some(can))
+fn row(plugin: &dyn BackendPlugin) -> Row {
+    Row {
+        kind: plugin.backend_type().to_string(),
+        schemes: plugin.schemes().to_vec(),
+        options: plugin.options().iter().map(|o| o.name).collect(),
+        can: plugin.capabilities(),
+    }
 }
 
 /// The yes-or-no capabilities by their names in the contract.

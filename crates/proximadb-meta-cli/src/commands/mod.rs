@@ -14,7 +14,7 @@ mod session;
 mod set;
 mod version;
 
-use proximadb_meta::core::{Error, Filter, Namespace};
+use proximadb_meta::core::{Error, Filter};
 
 use crate::address::Address;
 use crate::args::{Args, Command, Format};
@@ -88,7 +88,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
     let job = match args.command {
         Command::Demo(x) => return demo::run(&x, &stop),
         Command::Version => return version::run(format),
-        Command::Backends => return backends::run(format).await,
+        Command::Backends => return backends::run(format),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),
         Command::Export(x) => Job::Export(export::Export::new(x)?),
         Command::Ls(x) => Job::Ls(ls::Ls::new(&x)?),
@@ -103,8 +103,8 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Command::Backup(x) => Job::Backup(x.location),
         Command::Restore(x) => Job::Restore(archive::Restore::new(x, &talk)?),
     };
-    let namespace = Namespace::new(&args.global.namespace)?;
-    let address = Address::resolve(args.global.uri.as_deref())?;
+    let address = Address::resolve(args.global.uri.as_deref(), args.global.config_file.as_deref())?;
+    let namespace = address.namespace(args.global.namespace.as_deref())?;
     let effect = job.effect();
     let is_health = matches!(job, Job::Health);
     let session = tokio::select! {
@@ -113,7 +113,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
     };
     let session = match session {
         // Whether it can be opened is what health is asked.
-        Err(e) if is_health && session::is_known(&address)? => return inspect::down(format, &e),
+        Err(e) if is_health => return inspect::down(format, &e),
         other => other?,
     };
     let result = if effect == Effect::Reads {

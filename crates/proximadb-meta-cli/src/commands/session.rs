@@ -19,11 +19,6 @@ pub(crate) struct Session {
     pub(crate) stop: Stop,
 }
 
-/// Whether a backend is registered for the address.
-pub(super) fn is_known(address: &Address) -> Result<bool> {
-    Ok(proximadb_meta::install()?.plugin(address.scheme()).is_some())
-}
-
 impl Session {
     /// Opens the catalog. Only a command that `makes` one may find none.
     pub(super) async fn open(
@@ -36,12 +31,13 @@ impl Session {
     ) -> Result<Self> {
         if let Some(directory) = address.would_be_new().filter(|_| !makes) {
             let what = format!("there is no catalog at {}", directory.display());
-            return Err(Error::new(ErrorKind::NotFound, what)
-                .with_hint("import, create and restore make one; --uri or PXMETA_URI names another"));
+            return Err(Error::new(ErrorKind::NotFound, what).with_hint(
+                "import, create and restore make one; --uri, PXMETA_URI or proximadb-meta.toml names another",
+            ));
         }
-        tracing::debug!(scheme = address.scheme(), "opening");
+        tracing::debug!(address = address.config().redacted(), door = ?address.config().door(), "opening");
         let start = Instant::now();
-        let backend = proximadb_meta::connect(address.uri()).await?;
+        let backend = proximadb_meta::open(address.config().clone()).await?;
         let descriptor = backend.descriptor();
         let namespace_name = namespace.as_str().to_owned();
         tracing::info!(

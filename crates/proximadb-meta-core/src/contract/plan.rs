@@ -1,6 +1,6 @@
 //! Planning a batch: its operations, in sequence, over what was read, reduced to one net write an id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::prepare::{is_possible_id, set, updated};
@@ -57,6 +57,8 @@ pub(super) struct Plan {
     order: Vec<Arc<str>>,
     /// Who holds a name as of the operation planned last.
     holders: HashMap<Arc<str>, Option<Arc<str>>>,
+    /// Names that were taken without having been read.
+    assumed: HashSet<Arc<str>>,
     drafts: Vec<Draft>,
     now: Timestamp,
 }
@@ -71,6 +73,7 @@ impl Plan {
             slots: HashMap::with_capacity(operations.len()),
             order: Vec::with_capacity(operations.len()),
             holders: HashMap::with_capacity(operations.len()),
+            assumed: HashSet::new(),
             drafts: Vec::with_capacity(operations.len()),
             now,
         };
@@ -168,7 +171,12 @@ impl Plan {
                         Some(stored.id.clone())
                     }
                 }
-                None => None,
+                None => {
+                    if !view.names.contains_key(name) {
+                        self.assumed.insert(name.clone());
+                    }
+                    None
+                }
             },
         };
         match holder {
@@ -292,6 +300,17 @@ impl Plan {
         self.slots.values().all(|s| s.write == Write::None)
     }
 
+    /// Whether a name was taken to be free on the way and is given up at the end: no net write has the driver check it.
+    pub(super) fn hangs_on_an_assumption(&self) -> bool {
+        let is_written = |name: &Arc<str>| {
+            let slot = self.holders.get(name).and_then(|holder| self.slots.get(holder.as_ref()?));
+            slot.is_some_and(|s| {
+                matches!(s.write, Write::Update | Write::Replace) && s.current.as_ref().is_some_and(|c| c.name == *name)
+            })
+        };
+        !self.assumed.iter().all(is_written)
+    }
+
     /// The outcomes, with the counters that the driver stored. `stored` is in the order of [`writes`](Self::writes).
     pub(super) fn outcomes(self, writes: &[Arc<str>], stored: &[Option<Record>]) -> Vec<Outcome> {
         let stored: HashMap<&str, &Record> =
@@ -302,8 +321,9 @@ impl Plan {
             .map(|draft| match draft {
                 Draft::Deleted(was) => Outcome::Deleted(was),
                 Draft::Stored { id, mut record, relative } => {
-                    if let (Some((vectors, bytes)), Some(s), Some(slot)) = (relative, stored.get(&*id), slots.get(&id))
-                    {
+                    // What a later step replaced or removed has counters of its own.
+                    let slot = slots.get(&id).filter(|slot| slot.write != Write::Replace);
+                    if let (Some((vectors, bytes)), Some(s), Some(slot)) = (relative, stored.get(&*id), slot) {
                         // Counters at this step: the final ones less what later steps added. A count that was the only
                         // write may have met a newer version of the record than the one that was read.
                         let mut exact = if slot.write == Write::Count { (***s).clone() } else { (*record).clone() };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::backend::MetadataBackend;
+use crate::capability::Capabilities;
 use crate::config::{OptionSpec, Options};
 use crate::error::Result;
 use crate::layer::MetadataLayer;
@@ -38,6 +39,11 @@ pub trait BackendPlugin: Send + Sync + Debug {
     /// What follows the scheme.
     fn location(&self) -> LocationKind {
         LocationKind::Address
+    }
+
+    /// What every store of this backend can do; `None` where only an open store knows.
+    fn capabilities(&self) -> Option<Capabilities> {
+        None
     }
 
     /// Connects. The options were checked against [`options`](Self::options). No secret may be in an error.

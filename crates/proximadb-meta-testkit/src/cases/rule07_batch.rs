@@ -105,6 +105,26 @@ cases! { 7 rule07;
         same!(e.index(), Some(1));
         same!(s.matching("").await?, "");
     }
+    [Need::Batch(2)] fn a_name_held_only_on_the_way_must_be_free(s) {
+        s.add("a").await?;
+        let taken = Operation::Create(rec_with("b", |r| r.name = "name-a".into()));
+        let e = refused(s.db.batch_operations(vec![taken, delete("b")]).await, AlreadyExists)?;
+        same!(e.index(), Some(0));
+        let c = s.add("c").await?;
+        let rename = |name: &str, v: u64| Operation::Update(edited(&c, |r| { r.version = v; r.name = name.into(); }));
+        let e = refused(s.db.batch_operations(vec![rename("name-a", 1), rename("other", 2)]).await, AlreadyExists)?;
+        same!(e.index(), Some(0));
+        s.batch(vec![rename("x", 1), rename("other", 2)]).await?;
+        same!(&*s.must("c").await?.name, "other");
+    }
+    [Need::Batch(3)] fn a_later_put_does_not_change_earlier_outcomes(s) {
+        s.add("a").await?;
+        s.count("a", 4, 40).await?;
+        let put = Operation::Put { record: rec_with("a", |r| r.vector_count = 9), when: PutIf::Any };
+        let done = s.batch(vec![count("a", 1), owner("a", "bob"), put]).await?;
+        let counters: Vec<_> = done.iter().map(|o| o.record().map(|r| (r.vector_count, r.total_size_bytes))).collect();
+        same!(counters, vec![Some((5, 41)), Some((5, 41)), Some((9, 0))]);
+    }
     [Need::Batch(2)] fn a_counter_may_not_dip_below_zero(s) {
         s.add("a").await?;
         let e = refused(s.db.batch_operations(vec![count("a", -1), count("a", 5)]).await, OutOfRange)?;

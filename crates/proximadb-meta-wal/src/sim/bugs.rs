@@ -7,59 +7,70 @@ use super::report;
 use super::workload::Workload;
 use crate::sabotage::{Sabotage, with_sabotage};
 
-const ALL: [Sabotage; 18] = [
-    Sabotage::UnsyncedAppend,
-    Sabotage::UnsyncedDirectory,
-    Sabotage::RenameBeforeSync,
-    Sabotage::UnsyncedFile,
-    Sabotage::RetriedSync,
-    Sabotage::AcknowledgedBeforeSync,
-    Sabotage::PublishedBeforeDurable,
-    Sabotage::LogDeletedEarly,
-    Sabotage::DamageCut,
-    Sabotage::HeaderUnchecked,
-    Sabotage::PayloadUnchecked,
-    Sabotage::NoDurableMark,
-    Sabotage::NotPoisoned,
-    Sabotage::ShortWriteIsEnough,
-    Sabotage::UnsyncedCut,
-    Sabotage::StaleIndex,
-    Sabotage::TailLeft,
-    Sabotage::SuspectKept,
+/// Where a bug is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Crash,
+    Fault,
+    Flip,
+}
+
+/// Every bug, and where it is looked for first.
+const ALL: [(Sabotage, Look); 18] = [
+    (Sabotage::UnsyncedAppend, Look::Crash),
+    (Sabotage::UnsyncedDirectory, Look::Crash),
+    (Sabotage::RenameBeforeSync, Look::Crash),
+    (Sabotage::UnsyncedFile, Look::Crash),
+    (Sabotage::RetriedSync, Look::Fault),
+    (Sabotage::AcknowledgedBeforeSync, Look::Crash),
+    (Sabotage::PublishedBeforeDurable, Look::Fault),
+    (Sabotage::LogDeletedEarly, Look::Crash),
+    (Sabotage::DamageCut, Look::Flip),
+    (Sabotage::HeaderUnchecked, Look::Crash),
+    (Sabotage::PayloadUnchecked, Look::Crash),
+    (Sabotage::NoDurableMark, Look::Flip),
+    (Sabotage::NotPoisoned, Look::Fault),
+    (Sabotage::ShortWriteIsEnough, Look::Fault),
+    (Sabotage::UnsyncedCut, Look::Fault),
+    (Sabotage::StaleIndex, Look::Crash),
+    (Sabotage::TailLeft, Look::Crash),
+    (Sabotage::SuspectKept, Look::Fault),
 ];
 
 const EFFORT: Effort = Effort { groups: 30, more: 20, deep: 8 };
 const FAULTY: Effort = Effort { groups: 10, more: 4, deep: 8 };
 
-/// Looks for the bug with crashes, then with faults, then with flipped bits.
-fn find(bug: Sabotage) -> Option<(String, Violation)> {
-    with_sabotage(Some(bug), || {
-        let counts = Counts::default();
-        for seed in 1..=4 {
-            if let Err(v) = crash_everywhere(seed, EFFORT, &counts) {
-                return Some((format!("crash, {:?}", v.kind), v));
-            }
-        }
-        for seed in 1..=3 {
+fn look(at: Look) -> Option<(String, Violation)> {
+    let counts = Counts::default();
+    match at {
+        Look::Crash => (1..=4).find_map(|seed| {
+            crash_everywhere(seed, EFFORT, &counts).err().map(|v| (format!("crash, {:?}", v.kind), v))
+        }),
+        Look::Fault => (1..=3).find_map(|seed| {
             let disk = SimDisk::default();
             Workload::new(seed).run(&disk, FAULTY.groups);
-            for call in 1..=disk.calls() {
-                for fault in Fault::ALL {
-                    if let Err(v) = fault_then_crash(seed, Plan::of(call, fault), FAULTY, &counts) {
-                        return Some((format!("fault {fault:?}, then {:?}", v.kind), v));
-                    }
-                }
-            }
-        }
-        super::damage::flips(1).err().map(|v| ("flipped bit".to_owned(), v))
+            (1..=disk.calls()).flat_map(|call| Fault::ALL.map(|fault| (call, fault))).find_map(|(call, fault)| {
+                let found = fault_then_crash(seed, Plan::of(call, fault), FAULTY, &counts);
+                found.err().map(|v| (format!("fault {fault:?}, then {:?}", v.kind), v))
+            })
+        }),
+        Look::Flip => super::damage::flips(1).err().map(|v| ("flipped bit".to_owned(), v)),
+    }
+}
+
+/// Looks where the bug is likely, then everywhere.
+fn find(bug: Sabotage, first: Look) -> Option<(String, Violation)> {
+    with_sabotage(Some(bug), || {
+        let others = [Look::Crash, Look::Fault, Look::Flip].into_iter().filter(|l| *l != first);
+        std::iter::once(first).chain(others).find_map(look)
     })
 }
 
 #[test]
 fn every_protocol_bug_is_found() {
     let mut escaped = Vec::new();
-    for bug in ALL {
-        match find(bug) {
+    for (bug, first) in ALL {
+        match find(bug, first) {
             Some((how, v)) => report(&format!("bug {bug:?} found by {how} at {}: {:.100}", v.place, v.what)),
             None => escaped.push(bug),
         }

@@ -10,6 +10,9 @@ use super::disk::{Inode, SimDisk, State};
 use super::image::Kind;
 use super::report;
 use super::workload::{SEGMENT_BYTES, Workload};
+
+/// Segments that are never left: several groups in one file.
+const LARGE: u64 = 1 << 20;
 use crate::log::Log;
 use crate::recover::State as Catalog;
 
@@ -23,11 +26,11 @@ struct Sample {
 }
 
 /// A small store: a few groups, perhaps with a checkpoint, closed or not.
-fn sample(seed: u64, groups: usize, close: bool) -> Sample {
+fn sample(seed: u64, groups: usize, close: bool, segment_bytes: u64) -> Sample {
     let disk = SimDisk::default();
     crate::random::seed_salts(seed << 20);
     let mut workload = Workload::new(seed);
-    workload.run_open(&disk, groups, close);
+    workload.run_open(&disk, groups, close, segment_bytes);
     let last_group = workload.before_last_group.min(workload.states.len() - 1);
     let full = (**workload.states.last().unwrap()).clone();
     let earlier = if close { Vec::new() } else { workload.states[last_group..].to_vec() };
@@ -63,15 +66,16 @@ fn try_open(s: &Sample, disk: State, place: &str) -> Result<(), Violation> {
 fn with(disk: &State, inode: usize, bytes: Vec<u8>) -> State {
     let mut disk = disk.clone();
     let bytes = Arc::new(bytes);
-    disk.inodes[inode] = Inode { pages: bytes.clone(), durable: bytes, forgotten: Vec::new() };
+    disk.inodes[inode] = Inode::settled(bytes);
     disk
 }
 
 /// Flips, cuts and removals over samples of a seed; how many.
 pub(crate) fn flips(seed: u64) -> Result<u64, Violation> {
     let mut n = 0;
-    for (groups, close) in [(3, false), (3, true), (9, false), (9, true)] {
-        let s = sample(seed, groups, close);
+    let kinds = [(3, false, LARGE), (3, true, LARGE), (6, false, SEGMENT_BYTES), (6, true, SEGMENT_BYTES)];
+    for (groups, close, segment_bytes) in kinds {
+        let s = sample(seed, groups, close, segment_bytes);
         for (name, &inode) in &s.disk.names {
             let bytes = s.disk.inodes[inode].pages.clone();
             for bit in 0..bytes.len() * 8 {
@@ -111,7 +115,7 @@ fn is_last_segment(disk: &State, name: &str) -> bool {
 #[test]
 fn every_flipped_bit_is_refused_or_harmless() {
     let mut n = 0;
-    for seed in 1..=super::number("PXMETA_SIM_FLIP_SEEDS", 2) {
+    for seed in 1..=super::number("PXMETA_SOAK_FLIP_SEEDS", 2) {
         match flips(seed) {
             Ok(more) => n += more,
             Err(v) => panic!("{v:?}"),

@@ -22,9 +22,16 @@ pub(crate) struct Inode {
     pub(crate) durable: Arc<Vec<u8>>,
     /// Sectors that a failed sync marked clean: no later sync writes them, unless they are written again.
     pub(crate) forgotten: Vec<usize>,
+    /// What was written and cut off again without a sync between: the disk may hold it.
+    pub(crate) ghost: Option<Arc<Vec<u8>>>,
 }
 
 impl Inode {
+    /// A file that is the same in memory and on the disk.
+    pub(crate) fn settled(bytes: Arc<Vec<u8>>) -> Self {
+        Self { pages: bytes.clone(), durable: bytes, forgotten: Vec::new(), ghost: None }
+    }
+
     /// The sectors whose pages differ from the disk.
     pub(crate) fn dirty(&self) -> Vec<usize> {
         if Arc::ptr_eq(&self.pages, &self.durable) {
@@ -35,6 +42,7 @@ impl Inode {
     }
 
     fn sync(&mut self) {
+        self.ghost = None;
         if self.forgotten.is_empty() {
             self.durable = self.pages.clone();
             return;
@@ -251,6 +259,9 @@ impl StorageFile for SimFile {
             return Err(fault.error());
         }
         let inode = inner.state.inodes.get_mut(self.inode).ok_or(io::ErrorKind::NotFound)?;
+        if (length as usize) < inode.pages.len() {
+            inode.ghost = Some(inode.pages.clone());
+        }
         Arc::make_mut(&mut inode.pages).resize(length as usize, 0);
         inner.keep();
         Ok(())

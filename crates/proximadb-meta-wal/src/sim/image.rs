@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Zeros,
     /// The length is there, unsynced sectors hold anything.
     Garbage,
+    /// What was cut off again before a sync is there after all.
+    Ghost,
     /// Data as one of the above, and some changes of names are there while others are not.
     Names,
 }
@@ -63,7 +65,8 @@ pub(crate) fn images(state: &State, seed: u64, more: usize) -> Vec<Image> {
     let dirty_sectors: Vec<Vec<usize>> = state.inodes.iter().map(Inode::dirty).collect();
     let sectors: usize = dirty_sectors.iter().map(Vec::len).sum();
     let dirty = sectors > 0;
-    if !dirty && state.pending.is_empty() {
+    let ghosts = state.inodes.iter().any(|i| i.ghost.is_some());
+    if !dirty && !ghosts && state.pending.is_empty() {
         // A crash finds what is there, whatever kind of crash it is.
         return vec![Image { kind: Kind::KeepAll, state: state.clone() }];
     }
@@ -79,6 +82,9 @@ pub(crate) fn images(state: &State, seed: u64, more: usize) -> Vec<Image> {
         image(Kind::KeepAll, &all, &mut |i, _| i.pages.to_vec()),
         image(Kind::Zeros, &all, &mut |i, s| mixed(i, s, &mut |_, _| Choice::Zeros)),
     ];
+    if ghosts {
+        out.push(image(Kind::Ghost, &all, &mut |i, _| i.ghost.as_ref().unwrap_or(&i.pages).to_vec()));
+    }
     // Every single change of names alone lost, and alone kept.
     for n in 0..state.pending.len() {
         for keep_one in [true, false] {
@@ -191,9 +197,9 @@ fn crashed(
                 return Inode::default();
             }
             let sectors = dirty.get(n).map(Vec::as_slice).unwrap_or_default();
-            let clean = sectors.is_empty() && inode.pages.len() == inode.durable.len();
+            let clean = sectors.is_empty() && inode.pages.len() == inode.durable.len() && inode.ghost.is_none();
             let bytes = if clean { inode.pages.clone() } else { Arc::new(data(inode, sectors)) };
-            Inode { pages: bytes.clone(), durable: bytes, forgotten: Vec::new() }
+            Inode::settled(bytes)
         })
         .collect();
     State {

@@ -1,6 +1,6 @@
 //! The proof of the log: a simulated disk, crashed at every moment, failing at every call, and damaged in every bit.
 //!
-//! `PXMETA_SIM_SEEDS` sets how many workloads are crashed (the default suffices for a million images), `PXMETA_SIM_FIRST` the
+//! `PXMETA_SOAK_SIM_SEEDS` sets how many workloads are crashed (the default suffices for a million images), `PXMETA_SOAK_SIM_FIRST` the
 //! first one: a failure names both.
 
 mod bugs;
@@ -59,7 +59,7 @@ const CRASH: Effort = Effort { groups: 40, more: 250, deep: 512 };
 #[test]
 fn no_crash_loses_an_acknowledged_entry() {
     let counts = Counts::default();
-    let (first, seeds) = (number("PXMETA_SIM_FIRST", 1), number("PXMETA_SIM_SEEDS", SEEDS));
+    let (first, seeds) = (number("PXMETA_SOAK_SIM_FIRST", 1), number("PXMETA_SOAK_SIM_SEEDS", SEEDS));
     let result = for_seeds(first, seeds, &|seed| crash_everywhere(seed, CRASH, &counts));
     let (images, distinct) = (counts.images.load(Ordering::Relaxed), counts.distinct());
     report(&format!(
@@ -69,7 +69,7 @@ fn no_crash_loses_an_acknowledged_entry() {
     if let Err(v) = result {
         let seed = v.place.split(':').next().unwrap_or_default().to_owned();
         panic!(
-            "{v:?}\nagain with: PXMETA_SIM_FIRST={seed} PXMETA_SIM_SEEDS=1 cargo test -p proximadb-meta-wal --lib no_crash"
+            "{v:?}\nagain with: PXMETA_SOAK_SIM_FIRST={seed} PXMETA_SOAK_SIM_SEEDS=1 cargo test -p proximadb-meta-wal --lib no_crash"
         );
     }
     assert!(seeds < SEEDS || distinct >= 1_000_000, "only {distinct} distinct images");
@@ -81,7 +81,7 @@ const FAULTS: Effort = Effort { groups: 12, more: 3, deep: 64 };
 fn no_fault_at_any_call_loses_an_acknowledged_entry() {
     let counts = Counts::default();
     let (faults, stopped) = (AtomicU64::new(0), AtomicU64::new(0));
-    let (first, seeds) = (number("PXMETA_SIM_FIRST", 1), number("PXMETA_SIM_FAULT_SEEDS", 6));
+    let (first, seeds) = (number("PXMETA_SOAK_SIM_FIRST", 1), number("PXMETA_SOAK_FAULT_SEEDS", 6));
     let result = for_seeds(first, seeds, &|seed| {
         // As many calls as the faultless run makes.
         let disk = SimDisk::default();
@@ -106,7 +106,7 @@ fn no_fault_at_any_call_loses_an_acknowledged_entry() {
     if let Err(v) = result {
         let seed = v.place.split(':').next().unwrap_or_default().to_owned();
         panic!(
-            "{v:?}\nagain with: PXMETA_SIM_FIRST={seed} PXMETA_SIM_FAULT_SEEDS=1 cargo test -p proximadb-meta-wal --lib no_fault"
+            "{v:?}\nagain with: PXMETA_SOAK_SIM_FIRST={seed} PXMETA_SOAK_FAULT_SEEDS=1 cargo test -p proximadb-meta-wal --lib no_fault"
         );
     }
 }

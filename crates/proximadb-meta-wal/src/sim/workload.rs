@@ -196,8 +196,8 @@ impl Workload {
     }
 
     /// Like [`run`](Self::run) on a faultless disk, without the openings between; left unsealed unless `close` is set.
-    pub(crate) fn run_open(&mut self, disk: &SimDisk, groups: usize, close: bool) {
-        let mut engine = Engine::new(Log::open(Arc::new(disk.clone()), SEGMENT_BYTES).unwrap());
+    pub(crate) fn run_open(&mut self, disk: &SimDisk, groups: usize, close: bool, segment_bytes: u64) {
+        let mut engine = Engine::new(Log::open(Arc::new(disk.clone()), segment_bytes).unwrap());
         for n in 0..groups {
             self.group(&mut engine, disk);
             if n == groups / 2 && groups > 5 {

@@ -1,0 +1,87 @@
+//! `cargo xtask bench quick`: Memory and the log, through the trait that users hold, side by side.
+
+mod machine;
+mod records;
+mod table;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use proximadb_meta::core::MetadataBackend;
+
+use table::{Row, Table};
+use work::Subject;
+
+/// What to measure.
+struct Plan {
+    records: usize,
+    repetitions: usize,
+    dir: PathBuf,
+}
+
+fn plan() -> Result<Plan, String> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() != Some("quick") {
+        return Err("there is one benchmark: quick [--records N] [--repetitions N] [--dir DIR]".to_owned());
+    }
+    let mut plan = Plan { records: 10_000, repetitions: 5, dir: std::env::temp_dir() };
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+        let number = || value.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("{name} needs a number above 0"));
+        match name.as_str() {
+            "--records" => plan.records = number()?,
+            "--repetitions" => plan.repetitions = number()?,
+            "--dir" => plan.dir = value.into(),
+            other => return Err(format!("{other:?} is not an option; there are --records, --repetitions, --dir")),
+        }
+    }
+    Ok(plan)
+}
+
+async fn measure(plan: &Plan) -> Result<Table, String> {
+    let dir = tempfile::tempdir_in(&plan.dir).map_err(|e| format!("{}: {e}", plan.dir.display()))?;
+    let failed = |e: proximadb_meta::core::Error| e.to_string();
+    let file = format!("file://{}", dir.path().join("log").display());
+    let mut subjects = Vec::new();
+    for connection in ["memory://", &file] {
+        let backend: Arc<dyn MetadataBackend> = proximadb_meta::connect(connection).await.map_err(failed)?;
+        subjects.push(Subject::fill(backend, plan.records).await.map_err(failed)?);
+    }
+    let mut table = Table::new(subjects.iter().map(|s| s.label()).collect());
+    // Interleaved: what slows the machine down for a while slows both.
+    for _ in 0..plan.repetitions {
+        for (column, subject) in subjects.iter().enumerate() {
+            for (row, value) in subject.run().await.map_err(failed)? {
+                table.add(row, column, value);
+            }
+        }
+        let sync = machine::append_and_sync(dir.path()).map_err(|e| format!("{}: {e}", dir.path().display()))?;
+        table.add(Row::AppendAndSync, subjects.len() - 1, sync);
+    }
+    for subject in &subjects {
+        subject.close().await.map_err(failed)?;
+    }
+    Ok(table)
+}
+
+fn run() -> Result<(), String> {
+    let plan = plan()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let table = runtime.block_on(measure(&plan))?;
+    println!("{}\n", machine::describe(&plan.dir));
+    println!("{} records; median of {} interleaved repetitions (fastest to slowest)\n", plan.records, plan.repetitions);
+    print!("{table}");
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}

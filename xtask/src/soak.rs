@@ -1,0 +1,96 @@
+//! The long forms of the tests that count by round or seed: the same test binaries with larger numbers.
+
+use std::time::{Duration, Instant};
+
+use crate::repo::{cargo, metadata};
+use crate::test::{build, report, watch};
+
+/// Kills of an importing process.
+const ROUNDS: u64 = 200;
+/// Records of the round trip through the command line.
+const RECORDS: u64 = 100_000;
+/// Random scripts on each backend in one pass.
+const SEEDS: u64 = 100_000;
+/// The seeds of `cargo xtask test` end before this one.
+const FIRST_SEED: u64 = 1_000_000;
+
+struct Plan {
+    rounds: u64,
+    seeds: u64,
+    minutes: u64,
+}
+
+fn plan(arguments: &[String]) -> Result<Plan, String> {
+    let mut plan = Plan { rounds: ROUNDS, seeds: SEEDS, minutes: 0 };
+    let mut rest = arguments.iter();
+    while let Some(name) = rest.next() {
+        let value = rest.next().and_then(|v| v.parse().ok());
+        let value = value.ok_or_else(|| format!("{name} needs a number"))?;
+        match name.as_str() {
+            "--rounds" => plan.rounds = value,
+            "--seeds" => plan.seeds = value,
+            "--minutes" => plan.minutes = value,
+            other => return Err(format!("{other:?} is not an option; there are --rounds, --seeds, --minutes")),
+        }
+    }
+    Ok(plan)
+}
+
+/// What a pass runs. All of them with the features of the whole workspace: it is built once.
+const PARTS: &[(&str, &[&str])] = &[
+    ("kill -9 while acknowledging", &["--test", "*", "by_kill_9"]),
+    ("round trip through the command line", &["--test", "*", "export_gives_back"]),
+    ("random scripts on Memory and the log", &["--test", "scripts"]),
+];
+
+/// One pass, then further ones with other seeds while the minutes are not over.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    let plan = plan(arguments)?;
+    let binaries = build(&metadata()?, &["--workspace"])?;
+    let (start, mut pass) = (Instant::now(), 0);
+    loop {
+        let first = FIRST_SEED + pass * plan.seeds;
+        for (what, filter) in PARTS {
+            let mut command = cargo();
+            command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(*filter);
+            command.args(["--", "--nocapture"]);
+            command.env("PXMETA_SOAK_ROUNDS", plan.rounds.to_string());
+            command.env("PXMETA_SOAK_RECORDS", RECORDS.to_string());
+            command.env("PXMETA_SOAK_SEEDS", plan.seeds.to_string());
+            command.env("PXMETA_SOAK_FIRST", first.to_string());
+            println!("== {what}");
+            let (tally, success) = watch(&mut command, &binaries)?;
+            report(&tally);
+            if !success {
+                return Err(format!("{what}: failed in pass {pass} (rounds {}, seeds from {first})", plan.rounds));
+            }
+            if tally.passed == 0 {
+                return Err(format!("{what}: no test ran"));
+            }
+        }
+        pass += 1;
+        println!(
+            "== soak: {pass} passes, {} kills, {} scripts a backend, {} s",
+            pass * plan.rounds,
+            pass * plan.seeds,
+            start.elapsed().as_secs()
+        );
+        if start.elapsed() >= Duration::from_secs(plan.minutes * 60) {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_and_others_refused() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let p = plan(&words("--rounds 7 --minutes 2")).unwrap();
+        assert_eq!((p.rounds, p.seeds, p.minutes), (7, SEEDS, 2));
+        assert!(plan(&words("--rounds")).is_err());
+        assert!(plan(&words("--hours 2")).is_err());
+    }
+}
