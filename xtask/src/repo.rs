@@ -26,9 +26,10 @@ pub(crate) fn is_library(package: &Package) -> bool {
     place(package).starts_with("crates") && package.targets.iter().any(|t| t.is_lib())
 }
 
-/// Whether it is one of our backends: a crate below `crates` with a plugin.
+/// Whether it is one of our backends: a crate below `crates` with a driver and its plugin.
 pub(crate) fn is_backend(package: &Package) -> bool {
-    place(package).starts_with("crates") && root().join(place(package)).join("src/plugin.rs").is_file()
+    let has = |file: &str| root().join(place(package)).join(file).is_file();
+    place(package).starts_with("crates") && has("src/driver.rs") && has("src/plugin.rs")
 }
 
 /// The cargo that runs this task, at the root.

@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// What a crate's tests may depend on beside that. Backends may also use the test kit.
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-memory"]),
+    ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),
     ("umbrella-tests", &["proximadb-meta", "foreign-backend"]),
 ];

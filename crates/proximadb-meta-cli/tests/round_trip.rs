@@ -58,7 +58,7 @@ fn the_real_catalogs_import_and_stay_what_they_are() {
         let again = place.feed(&input, &["import", "-", "-o", "json", "--on-conflict", "skip"]);
         assert_eq!(common::json(&again.out)["skipped"], records, "{catalog}: {}", again.err);
     }
-    assert_eq!(place.ok(&["count"]), "752\n");
+    assert_eq!(place.ok(&["count"]), "618\n");
     assert_eq!(place.ok(&["count", "--filter", "owner = INRIA AND distance_metric = euclidean"]).trim().parse(), Ok(7));
 }
 

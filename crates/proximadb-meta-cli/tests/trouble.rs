@@ -214,7 +214,7 @@ fn what_a_newer_release_wrote_is_not_touched() {
     place.ok(&["create", "x", "--dimension", "1"]);
     place.write("data/metadata/FORMAT", "proximadb-meta-wal format 2\n");
     let before = common::files(place.path());
-    let err = place.fails(7, &["ls"]);
-    assert!(err.contains("newer release"), "{err}");
+    let err = place.fails(9, &["ls"]);
+    assert!(err.contains("format 2") && err.contains("or a newer one"), "{err}");
     assert_eq!(common::files(place.path()), before);
 }
