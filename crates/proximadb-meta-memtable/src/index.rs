@@ -1,12 +1,12 @@
 //! The keys under which a record stands in the indexes, and what changes between two versions of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::{AccessPattern, CollectionMetadata, Timestamp};
 
 use crate::space::Slot;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// A time index: by instant, ties by id.
 pub(crate) type ByTime = SkipMap<(Timestamp, Arc<str>), Arc<Slot>>;

@@ -20,11 +20,15 @@
 //! statistics call looks at the expired records alone.
 
 mod chain;
+mod flaw;
 mod index;
 mod plan;
 mod scan;
+#[cfg(test)]
+mod scheduled;
 mod snapshot;
 mod space;
+mod sync;
 mod table;
 mod walk;
 

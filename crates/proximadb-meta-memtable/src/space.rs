@@ -1,7 +1,6 @@
 //! One namespace's records and indexes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::{AccessPattern, CollectionMetadata, Namespace, Timestamp};
@@ -9,6 +8,7 @@ use proximadb_meta_core::{AccessPattern, CollectionMetadata, Namespace, Timestam
 use crate::chain::{At, Chain};
 use crate::index::{ByTime, IndexKey, Posting, Postings, keys, post, unpost};
 use crate::plan::Effect;
+use crate::sync::{AtomicBool, AtomicI64, Ordering};
 
 pub(crate) type Record = Arc<CollectionMetadata>;
 /// The versions of one id.

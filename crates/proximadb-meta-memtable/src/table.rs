@@ -1,8 +1,7 @@
 //! The table of all namespaces: one writer publishes, readers take no lock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::driver::{Key, Prepared, Push, Refusal, Scan, Scanned};
@@ -10,10 +9,12 @@ use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::{Namespace, Timestamp};
 
 use crate::chain::At;
+use crate::flaw::{Flaw, flawed};
 use crate::plan::{Effect, Effects, Overlay, plan};
 use crate::scan;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::space::{Delta, Garbage, Record, Space};
+use crate::sync::{Mutex, Ordering};
 
 /// Records and indexes of every namespace, in memory. See the [crate documentation](crate).
 #[derive(Debug, Default)]
@@ -93,6 +94,9 @@ impl Table {
             let Some((_, delta)) = touched.get_mut(at) else { continue };
             for change in changes {
                 space.apply(change, seq, delta, &mut garbage);
+                if flawed(Flaw::PublishedEarly) {
+                    self.snapshots.publish(seq);
+                }
             }
             queue.extend(garbage.drain(..).map(|(seq, g)| (seq, space.clone(), g)));
         }
@@ -104,7 +108,7 @@ impl Table {
 
     /// Drops what no reader needs any more. The queue is in order of its numbers.
     fn collect(&self, queue: &mut VecDeque<(u64, Arc<Space>, Garbage)>) {
-        let oldest = self.snapshots.oldest();
+        let oldest = if flawed(Flaw::SweptTooSoon) { self.snapshots.published() } else { self.snapshots.oldest() };
         while queue.front().is_some_and(|(seq, ..)| *seq <= oldest) {
             if let Some((_, space, garbage)) = queue.pop_front() {
                 space.collect(&garbage, oldest);

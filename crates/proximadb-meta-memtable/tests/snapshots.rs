@@ -172,3 +172,25 @@ fn readers_beside_a_writer_see_whole_units() {
         reader.join().unwrap();
     }
 }
+
+#[test]
+fn a_long_history_is_dropped_without_recursion() {
+    let table = Table::new();
+    let ns = Namespace::default();
+    let held = table.hold();
+    let mut before = None;
+    for n in 1..200_000 {
+        let mut r = CollectionMetadata::new("n", n, DistanceMetric::COSINE);
+        r.id = "a".into();
+        r.version = u64::from(n);
+        let record = Arc::new(r);
+        let expect = before.as_deref().map_or(Expect::Absent, Expect::exactly);
+        let write = NetWrite::Put { record: record.clone(), expect, before: before.clone() };
+        let effects = table.plan(&mut Overlay::default(), &ns, &Prepared::new(vec![write])).unwrap();
+        table.install(&[effects]);
+        before = Some(record);
+    }
+    assert!(table.records_at(&held, &ns).is_empty());
+    drop(held);
+    table.install(&[]);
+}
