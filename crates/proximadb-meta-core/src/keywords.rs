@@ -1,7 +1,7 @@
 //! Keywords (rule 12): the words of a record, the same on every backend.
 //!
-//! Text is normalised to NFKC, fully case-folded, normalised again, and cut into words by UAX #29. The Unicode version is that
-//! of the pinned crates; [`KEYWORDS_REVISION`] is stored beside what is computed here and changes with it.
+//! Text is normalised to NFKC, fully case-folded, normalised again, and cut into words by UAX #29, all of Unicode 16.0: the crates
+//! that know it are pinned. [`KEYWORDS_REVISION`] is stored beside what is computed here and changes with it.
 
 use std::collections::HashSet;
 
@@ -9,6 +9,7 @@ use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use crate::error::{Error, Result};
 use crate::record::CollectionMetadata;
 
 /// Changes whenever the same text may give other keywords.
@@ -22,30 +23,42 @@ pub const MAX_KEYWORD_BYTES: usize = 64;
 #[must_use]
 pub fn keywords(record: &CollectionMetadata) -> Vec<String> {
     let fields = [Some(&record.name), record.description.as_ref(), record.owner.as_ref()];
-    collect(fields.into_iter().flatten().chain(record.tags.iter()).map(|t| &**t))
+    let texts = fields.into_iter().flatten().chain(record.tags.iter()).map(|t| &**t);
+    distinct(texts).filter(|w| w.len() <= MAX_KEYWORD_BYTES).take(MAX_KEYWORDS).collect()
 }
 
 /// The distinct words of a query. A query matches a record that has all of them.
-#[must_use]
-pub fn query_words(query: &str) -> Vec<String> {
-    collect([query])
+///
+/// # Errors
+/// `InvalidInput` for a query without a word, with more than [`MAX_KEYWORDS`], or with one over [`MAX_KEYWORD_BYTES`]: no record
+/// could have it.
+pub fn query_words(query: &str) -> Result<Vec<String>> {
+    let words: Vec<String> = distinct([query]).collect();
+    if words.is_empty() {
+        return Err(Error::invalid(format!("text({query:?}) has no word to look for")));
+    }
+    if words.len() > MAX_KEYWORDS {
+        return Err(Error::invalid(format!("text() has {} words; the limit is {MAX_KEYWORDS}", words.len())));
+    }
+    if let Some(long) = words.iter().find(|w| w.len() > MAX_KEYWORD_BYTES) {
+        let what =
+            format!("text() has a word of {} bytes; words of at most {MAX_KEYWORD_BYTES} are searched", long.len());
+        return Err(Error::invalid(what));
+    }
+    Ok(words)
 }
 
-fn collect<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+/// Words in their order, each once.
+fn distinct<'a>(texts: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = String> {
     let mut seen = HashSet::new();
-    let mut words = Vec::new();
-    for text in texts {
-        let folded: String = text.nfkc().default_case_fold().nfkc().collect();
-        for word in folded.unicode_words() {
-            if words.len() == MAX_KEYWORDS {
-                return words;
-            }
-            if word.len() <= MAX_KEYWORD_BYTES && seen.insert(word.to_owned()) {
-                words.push(word.to_owned());
-            }
-        }
-    }
-    words
+    texts.into_iter().flat_map(words).filter(move |word| seen.insert(word.clone()))
+}
+
+fn words(text: &str) -> Vec<String> {
+    // ASCII is its own normal form: only its case is folded.
+    let folded: String =
+        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().default_case_fold().nfkc().collect() };
+    folded.unicode_words().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -53,16 +66,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folding_and_words() {
-        assert_eq!(query_words("Straße STRASSE ﬁne"), ["strasse", "fine"]);
-        assert_eq!(query_words("can't e-mail 3.14"), ["can't", "e", "mail", "3.14"]);
-        assert_eq!(query_words("...!"), Vec::<String>::new());
-        assert_eq!(query_words(&"x".repeat(65)), Vec::<String>::new());
+    fn one_unicode_version() {
+        assert_eq!(caseless::UNICODE_VERSION, (16, 0, 0));
+        assert_eq!(unicode_normalization::UNICODE_VERSION, (16, 0, 0));
+        assert_eq!(unicode_segmentation::UNICODE_VERSION, (16, 0, 0));
     }
 
     #[test]
-    fn at_most_512() {
+    fn folding_and_words() {
+        assert_eq!(query_words("Straße STRASSE ﬁne").unwrap(), ["strasse", "fine"]);
+        assert_eq!(query_words("can't E-mail 3.14").unwrap(), ["can't", "e", "mail", "3.14"]);
+    }
+
+    #[test]
+    fn ascii_takes_the_short_way_to_the_same_words() {
+        for text in ["Hello, World! x_y 3.14 can't", "", "A\u{7f}B\tC", "ALL CAPS and-dashes"] {
+            let long: String = text.nfkc().default_case_fold().nfkc().collect();
+            assert_eq!(words(text), long.unicode_words().collect::<Vec<_>>(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_record_can_have_is_refused() {
+        for bad in ["...!".to_owned(), String::new(), "x".repeat(65), format!("fine {}", "é".repeat(33))] {
+            assert!(query_words(&bad).is_err(), "{bad}");
+        }
+        assert!(query_words(&"x".repeat(64)).is_ok());
+        assert!(query_words(&(0..513).map(|i| format!("w{i} ")).collect::<String>()).is_err());
+    }
+
+    #[test]
+    fn at_most_512_of_a_record() {
+        let mut r = CollectionMetadata::new("n", 1, crate::DistanceMetric::COSINE);
         let text: String = (0..1000).map(|i| format!("w{i} ")).collect();
-        assert_eq!(query_words(&text).len(), MAX_KEYWORDS);
+        r.description = Some(format!("{} {text}", "long".repeat(40)).into());
+        let words = keywords(&r);
+        assert_eq!((words.len(), &*words[0], &*words[511]), (MAX_KEYWORDS, "n", "w510"));
     }
 }

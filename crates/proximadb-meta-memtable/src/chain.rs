@@ -113,10 +113,10 @@ impl<T: Clone> Chain<T> {
     }
 }
 
-impl<T> Drop for Chain<T> {
+impl<T> Drop for Version<T> {
     fn drop(&mut self) {
-        // One by one: a long chain must not recurse.
-        let mut next = take(&mut self.0);
+        // One by one: a long history must not recurse.
+        let mut next = take(&mut self.previous);
         while let Some(mut version) = next.and_then(Arc::into_inner) {
             next = take(&mut version.previous);
         }

@@ -142,9 +142,9 @@ fn readers_beside_a_writer_see_whole_units() {
             std::thread::spawn(move || {
                 let mut last = 0;
                 while !done.load(Ordering::SeqCst) {
-                    let by_name = Scan::new(Order::by(Field::Name).unwrap(), 10);
-                    for scan in [Scan::new(Order::default(), 10), by_name] {
-                        let found = table.scan(&ns, &scan).records;
+                    for order in [Order::default(), Order::by(Field::Name).unwrap()] {
+                        // A part may be short: names that nobody holds any more are stepped over, within a budget.
+                        let found = all(&table, &table.hold(), None, order);
                         assert_eq!(found.len(), 2, "{found:?}");
                         assert_eq!(found[0].dimension, found[1].dimension);
                         assert!(found[0].dimension >= last, "went back");

@@ -134,7 +134,7 @@ impl Not for Filter {
 }
 
 impl Leaf {
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let kind = |field: Field, wanted: FieldKind| {
             if field.kind() == wanted {
                 Ok(())
@@ -149,9 +149,7 @@ impl Leaf {
                 kind(*field, FieldKind::Time)?;
                 value.validate(field.name())
             }
-            Self::Words(query) if query_words(query).is_empty() => {
-                Err(Error::invalid(format!("text({query:?}) has no word to look for")))
-            }
+            Self::Words(query) => query_words(query).map(drop),
             Self::Config { path, .. } | Self::ConfigPresent(path) if path.is_empty() => {
                 Err(Error::invalid("a config path needs at least one key")
                     .with_hint("config:* asks whether there is any"))

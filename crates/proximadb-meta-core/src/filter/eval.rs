@@ -69,9 +69,11 @@ impl Leaf {
             Self::Present(field) => r.has(*field),
             Self::StartsWith { field, prefix } => field.text_of(r).is_some_and(|v| v.starts_with(&**prefix)),
             Self::Words(query) => {
-                let wanted = query_words(query);
-                let have = keywords(r);
-                !wanted.is_empty() && wanted.iter().all(|w| have.contains(w))
+                // A query that is refused matches nothing.
+                query_words(query).is_ok_and(|wanted| {
+                    let have = keywords(r);
+                    wanted.iter().all(|w| have.contains(w))
+                })
             }
             Self::Config { path, op, value } => config_matches(r, path, *op, value),
             Self::ConfigPresent(path) => r.config.at(path).is_some(),

@@ -133,7 +133,10 @@ impl Parser {
         }
         self.at += 2;
         let leaf = if name == "text" {
-            Leaf::Words(self.text("a text")?.into())
+            let column = self.column();
+            let leaf = Leaf::Words(self.text("a text")?.into());
+            leaf.check().map_err(|e| at(column, e.message()))?;
+            leaf
         } else {
             let column = self.column();
             let field = match self.next() {
