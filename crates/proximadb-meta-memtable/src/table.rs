@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::driver::{Key, Prepared, Push, Refusal, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
-use proximadb_meta_core::{Namespace, Timestamp};
+use proximadb_meta_core::{Error, ErrorKind, Namespace, Timestamp};
 
 use crate::chain::At;
 use crate::flaw::{Flaw, flawed};
@@ -204,6 +204,18 @@ impl Table {
     #[must_use]
     pub fn is_restoring(&self, ns: &Namespace) -> bool {
         self.space(ns).is_some_and(|s| s.restoring.load(Ordering::SeqCst))
+    }
+
+    /// Refuses a call into a namespace that is being restored, unless it is the restore's own.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn admit(&self, ns: &Namespace, restoring: bool) -> Result<(), Error> {
+        if restoring || !self.is_restoring(ns) {
+            return Ok(());
+        }
+        let what = "the namespace is being restored, or a restore failed half way";
+        Err(Error::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace"))
     }
 
     /// Every namespace that is being restored.

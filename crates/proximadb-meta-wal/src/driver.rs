@@ -20,7 +20,7 @@ use proximadb_meta_core::{
 use proximadb_meta_memtable::Table;
 use tokio::sync::oneshot;
 
-use crate::engine::{Engine, Shared, restoring_error};
+use crate::engine::{Engine, Shared};
 use crate::files::{LOCK, MARKER, temporary_name};
 use crate::frame::MAX_PAYLOAD;
 use crate::log::Log;
@@ -131,10 +131,7 @@ impl WalDriver {
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::closed());
         }
-        if !call.restoring && self.shared.table.is_restoring(&call.namespace) {
-            return Err(restoring_error());
-        }
-        Ok(())
+        self.shared.table.admit(&call.namespace, call.restoring)
     }
 
     /// Hands a request to the writer and waits. Dropping the wait lets it complete.
