@@ -10,7 +10,7 @@ use crate::history::{Action, Answer, Key, Verdict, check};
 type Record = Arc<CollectionMetadata>;
 
 const SIZE: Size = Size { clients: 4, calls: 40, ids: 2, names: 4, open: 0 };
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 300;
 
 /// Makes one fault at a random moment of a random history; the fault says whether it could be made yet.
 fn each_is_refused(size: Size, fault: impl Fn(&mut Sim) -> Option<()>) {
