@@ -84,6 +84,10 @@ pub(crate) fn segment(
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
         if closed || turned {
+            // Zeros that were written ahead, and that a crash kept from being taken away.
+            if rest.iter().all(|b| *b == 0) {
+                break;
+            }
             return Err(damaged(name, at, "bytes follow the last frame"));
         }
         match frame::read(rest, &header.salt) {

@@ -17,6 +17,10 @@ use crate::frame::{self, FILE_HEADER, FileHeader, FileKind, Frame, Kind};
 use crate::sabotage::{Sabotage, sabotaged};
 use crate::storage::{Storage, StorageFile};
 
+/// The file is made longer by as much as it holds, at most by this: a sync of bytes that were already there is cheaper than one
+/// that also makes the file longer.
+const MOST_ZEROS: u64 = 1024 * 1024;
+
 /// One entry of a group.
 #[derive(Clone, Debug)]
 pub enum Entry {
@@ -49,6 +53,8 @@ pub struct Log {
     file: Box<dyn StorageFile>,
     header: FileHeader,
     length: u64,
+    /// Where the zeros end that were written ahead.
+    allocated: u64,
     /// Its last frame is a seal: the next entry goes into a segment of its own.
     sealed: bool,
     last_seq: u64,
@@ -111,7 +117,7 @@ impl Log {
     }
 
     fn write(&mut self, bytes: &[u8], seq: u64) -> Result<()> {
-        if let Err(e) = files::write_all(&mut *self.file, self.length, bytes) {
+        if let Err(e) = self.put(bytes) {
             if failed(&*self.storage, "", io::Error::from(e.kind())).kind() == ErrorKind::StorageFull {
                 return Err(self.full(e));
             }
@@ -131,6 +137,44 @@ impl Log {
         Ok(())
     }
 
+    /// Writes at the end of the log, with zeros behind it when the file has to become longer.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.length + bytes.len() as u64;
+        if end <= self.allocated {
+            return files::write_all(&mut *self.file, self.length, bytes);
+        }
+        let zeros = self.length.min(MOST_ZEROS);
+        let mut padded = Vec::with_capacity(bytes.len() + zeros as usize);
+        padded.extend_from_slice(bytes);
+        padded.resize(bytes.len() + zeros as usize, 0);
+        match files::write_all(&mut *self.file, self.length, &padded) {
+            Ok(()) => {
+                self.allocated = end + zeros;
+                Ok(())
+            }
+            // There may be room for the bytes alone.
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+                files::write_all(&mut *self.file, self.length, bytes)?;
+                self.allocated = end;
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Writes a frame behind which nothing will follow, and takes the zeros away.
+    fn put_last(&mut self, kind: Kind, seq: u64) -> Result<()> {
+        let mut out = Vec::new();
+        frame::push(&mut out, &self.header.salt, Frame { kind, seq, durable_upto: self.last_seq, payload: &[] })?;
+        let end = self.length + out.len() as u64;
+        let told = files::write_all(&mut *self.file, self.length, &out)
+            .and_then(|()| self.file.set_length(end))
+            .and_then(|()| self.file.sync_data());
+        told.map_err(|e| self.poisoned("the end of a segment cannot be marked", e))?;
+        (self.length, self.allocated) = (end, end);
+        Ok(())
+    }
+
     /// For the tests: the sync that a sabotaged append left out.
     #[cfg(test)]
     pub(crate) fn late_sync(&mut self) {
@@ -145,6 +189,7 @@ impl Log {
             .file
             .set_length(self.length)
             .and_then(|()| if sabotaged(Sabotage::UnsyncedCut) { Ok(()) } else { self.file.sync_data() });
+        self.allocated = self.length;
         match cut {
             Ok(()) => failed(&*self.storage, "the log cannot grow", e),
             Err(e) => self.poisoned("what a full disk left of a group cannot be cut off", e),
@@ -176,19 +221,12 @@ impl Log {
         }
         if !self.sealed {
             // The new segment is there. From now on its loss would be noticed.
-            let mut out = Vec::new();
-            let turn = Frame { kind: Kind::Turn, seq: header.seq, durable_upto: self.last_seq, payload: &[] };
-            frame::push(&mut out, &self.header.salt, turn)?;
-            let told = files::write_all(&mut *self.file, self.length, &out).and_then(|()| self.file.sync_data());
-            if let Err(e) = told {
-                return Err(self.poisoned("the end of a segment cannot be marked", e));
-            }
-            self.length += out.len() as u64;
+            self.put_last(Kind::Turn, header.seq)?;
         }
         self.earlier_bytes += self.length;
         self.file = file;
         self.header = header;
-        self.length = FILE_HEADER as u64;
+        (self.length, self.allocated) = (FILE_HEADER as u64, FILE_HEADER as u64);
         self.sealed = false;
         Ok(())
     }
@@ -199,17 +237,7 @@ impl Log {
     /// As [`append`](Self::append). The directory is released in any case.
     pub fn close(mut self) -> Result<()> {
         self.usable()?;
-        if self.sealed {
-            return Ok(());
-        }
-        let mut out = Vec::new();
-        let seq = self.last_seq + 1;
-        frame::push(
-            &mut out,
-            &self.header.salt,
-            Frame { kind: Kind::Seal, seq, durable_upto: self.last_seq, payload: &[] },
-        )?;
-        self.write(&out, seq)
+        if self.sealed { Ok(()) } else { self.put_last(Kind::Seal, self.last_seq + 1) }
     }
 }
 
