@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("proximadb-meta-cli", &["proximadb-meta"]),
     ("proximadb-meta-testkit", &["proximadb-meta-core"]),
+    ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("xtask", &[]),
 ];
 const MAX_LINES: usize = 1000;
