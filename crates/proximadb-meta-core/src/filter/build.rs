@@ -4,6 +4,7 @@ use std::ops::Not;
 use std::sync::Arc;
 
 use super::ast::{ConfigValue, Filter, Leaf, Op};
+use crate::config::quote;
 use crate::error::{Error, Result};
 use crate::keywords::query_words;
 use crate::record::{Field, FieldKind};
@@ -150,7 +151,7 @@ impl Leaf {
                 value.validate(field.name())
             }
             Self::Words(query) if query_words(query).is_empty() => {
-                Err(Error::invalid(format!("text({query:?}) has no word to look for")))
+                Err(Error::invalid(format!("text({}) has no word to look for", quote(query))))
             }
             Self::Config { path, .. } | Self::ConfigPresent(path) if path.is_empty() => {
                 Err(Error::invalid("a config path needs at least one key")
