@@ -61,11 +61,7 @@ type Step<T = ()> = Result<T, &'static str>;
 /// Checks that the bytes have the shape of one unit and nothing behind it; the offset and what is wrong there.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), (usize, &'static str)> {
     let mut walk = Walk { rest: bytes };
-    let walked = walk.fields(UNIT).and_then(|()| match walk.rest {
-        [] => Ok(()),
-        _ => Err("bytes follow the unit inside its frame"),
-    });
-    walked.map_err(|what| (bytes.len() - walk.rest.len(), what))
+    walk.unit().map_err(|what| (bytes.len() - walk.rest.len(), what))
 }
 
 struct Walk<'a> {
@@ -73,6 +69,11 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    fn unit(&mut self) -> Step {
+        self.fields(UNIT)?;
+        if self.rest.is_empty() { Ok(()) } else { Err("bytes follow the unit inside its frame") }
+    }
+
     fn fields(&mut self, fields: &[(&str, Shape)]) -> Step {
         fields.iter().try_for_each(|(_, shape)| self.value(*shape))
     }
