@@ -81,35 +81,77 @@ impl FileHeader {
     /// # Errors
     /// `Corruption` for bytes that are not what was written, `Unsupported` for a newer format.
     pub(crate) fn decode(bytes: &[u8], kind: FileKind, number: u64, name: &str) -> Result<Self> {
-        let head =
-            bytes.get(..FILE_HEADER).ok_or_else(|| damaged(name, bytes.len(), "the file header is cut short"))?;
-        if u32_at(head, 60) != crc32c::crc32c(&head[..60]) {
-            return Err(damaged(name, 0, "the file header does not match its checksum"));
-        }
-        if !head.starts_with(kind.magic()) {
-            return Err(damaged(name, 0, "the file is of another kind"));
-        }
-        let (format, reader, writer) = (u32_at(head, 8), u32_at(head, 12), u32_at(head, 16));
-        if reader.max(writer) > FORMAT {
-            return Err(Error::unsupported(format!(
+        Self::examine(bytes, kind, number).map_err(|problem| match problem {
+            HeaderProblem::Damaged { offset, what } => damaged(name, offset, what),
+            HeaderProblem::Newer { format, reader, writer } => Error::unsupported(format!(
                 "{name} has format {format}, which needs a release that reads format {reader} and writes format {writer}; \
                  this release knows format {FORMAT}"
             ))
-            .with_hint("open it with the release that wrote it, or a newer one"));
+            .with_hint("open it with the release that wrote it, or a newer one"),
+        })
+    }
+
+    /// As [`decode`](Self::decode), with what is wrong in parts.
+    pub(crate) fn examine(bytes: &[u8], kind: FileKind, number: u64) -> Result<Self, HeaderProblem> {
+        let bad = |offset, what| Err(HeaderProblem::Damaged { offset, what });
+        let Some(head) = bytes.get(..FILE_HEADER) else { return bad(bytes.len(), "the file header is cut short") };
+        if u32_at(head, 60) != crc32c::crc32c(&head[..60]) {
+            return bad(0, "the file header does not match its checksum");
+        }
+        if !head.starts_with(kind.magic()) {
+            return bad(0, "the file is of another kind");
+        }
+        let (format, reader, writer) = format_of(head);
+        if reader.max(writer) > FORMAT {
+            return Err(HeaderProblem::Newer { format, reader, writer });
         }
         if u64_at(head, 24) != number {
-            return Err(damaged(name, 24, "the file has another number than its name"));
+            return bad(24, "the file has another number than its name");
         }
         if format == 0 || head[20..24].iter().chain(&head[56..60]).any(|b| *b != 0) {
-            return Err(damaged(name, 20, "reserved bytes of the file header are set"));
+            return bad(20, "reserved bytes of the file header are set");
         }
         if number.max(u64_at(head, 32)) > MAX_NUMBER {
-            return Err(damaged(name, 24, "the file has a number that no log reaches"));
+            return bad(24, "the file has a number that no log reaches");
         }
-        let mut salt = [0; 16];
-        salt.copy_from_slice(&head[40..56]);
-        Ok(Self { kind, number, seq: u64_at(head, 32), salt })
+        Ok(Self { kind, number, seq: u64_at(head, 32), salt: salt_of(head) })
     }
+}
+
+/// What is wrong with a file header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderProblem {
+    /// It is not what was written.
+    Damaged {
+        /// Where.
+        offset: usize,
+        /// In which way.
+        what: &'static str,
+    },
+    /// A newer release wrote it.
+    Newer {
+        /// The file's format.
+        format: u32,
+        /// The oldest format a reader must know.
+        reader: u32,
+        /// The oldest format a writer must know.
+        writer: u32,
+    },
+}
+
+/// The format, the oldest a reader must know, the oldest a writer must know; as they stand there.
+pub(crate) fn format_of(head: &[u8]) -> (u32, u32, u32) {
+    (u32_at(head, 8), u32_at(head, 12), u32_at(head, 16))
+}
+
+/// The number of the file, and of its first or last entry; as they stand there.
+pub(crate) fn numbers_of(head: &[u8]) -> (u64, u64) {
+    (u64_at(head, 24), u64_at(head, 32))
+}
+
+/// The salt as it stands there, zeros where the header is cut short.
+pub(crate) fn salt_of(head: &[u8]) -> [u8; 16] {
+    head.get(40..56).and_then(|b| b.try_into().ok()).unwrap_or_default()
 }
 
 /// Damage found in a file.

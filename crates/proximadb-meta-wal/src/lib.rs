@@ -19,11 +19,13 @@ mod driver;
 mod engine;
 mod files;
 mod frame;
+pub mod inspect;
 pub mod log;
 mod plugin;
 mod random;
 mod recover;
 mod sabotage;
+pub mod salvage;
 #[cfg(test)]
 mod sim;
 mod storage;

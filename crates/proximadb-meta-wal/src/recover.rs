@@ -153,7 +153,7 @@ pub(crate) fn segment(
 
 /// Whether a later frame says that frame `seq` was synced before it was written. Frames that merely follow do not prove it:
 /// the pages of one unsynced group may reach the disk in any order.
-fn known_synced(rest: &[u8], salt: &[u8; 16], seq: u64) -> bool {
+pub(crate) fn known_synced(rest: &[u8], salt: &[u8; 16], seq: u64) -> bool {
     (1..rest.len()).any(|at| {
         rest.get(at..)
             .and_then(|b| frame::peek(b, salt))

@@ -255,7 +255,7 @@ pub(crate) const MARKER_TEXT: &[u8] = b"proximadb-meta-wal format 1\n";
 pub(crate) const NEW_TEXT: &[u8] = b"proximadb-meta-wal format 1, being created\n";
 
 /// What is wrong with a marker that is neither text.
-fn bad_marker(bytes: &[u8]) -> Error {
+pub(crate) fn bad_marker(bytes: &[u8]) -> Error {
     let newer = std::str::from_utf8(bytes)
         .ok()
         .and_then(|t| t.strip_prefix("proximadb-meta-wal format ")?.split([',', '\n']).next()?.parse::<u32>().ok())

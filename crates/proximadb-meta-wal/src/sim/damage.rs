@@ -12,21 +12,23 @@ use super::report;
 use super::workload::{SEGMENT_BYTES, Workload};
 
 /// Segments that are never left: several groups in one file.
-const LARGE: u64 = 1 << 20;
+pub(super) const LARGE: u64 = 1 << 20;
 use crate::log::Log;
 use crate::recover::State as Catalog;
 
 /// A directory to damage.
-struct Sample {
-    disk: State,
+pub(super) struct Sample {
+    pub(super) disk: State,
     /// What it holds.
-    full: Catalog,
+    pub(super) full: Catalog,
     /// The catalogs that damage to the last unsealed group may leave.
-    earlier: Vec<Arc<Catalog>>,
+    pub(super) earlier: Vec<Arc<Catalog>>,
+    /// The catalog after each entry, the empty one first.
+    pub(super) states: Vec<Arc<Catalog>>,
 }
 
 /// A small store: a few groups, perhaps with a checkpoint, closed or not.
-fn sample(seed: u64, groups: usize, close: bool, segment_bytes: u64) -> Sample {
+pub(super) fn sample(seed: u64, groups: usize, close: bool, segment_bytes: u64) -> Sample {
     let disk = SimDisk::default();
     crate::random::seed_salts(seed << 20);
     let mut workload = Workload::new(seed);
@@ -40,7 +42,7 @@ fn sample(seed: u64, groups: usize, close: bool, segment_bytes: u64) -> Sample {
         inode.durable = inode.pages.clone();
     }
     state.durable_names = state.names.clone();
-    Sample { disk: state, full, earlier }
+    Sample { disk: state, full, earlier, states: workload.states }
 }
 
 fn try_open(s: &Sample, disk: State, place: &str) -> Result<(), Violation> {
@@ -63,7 +65,7 @@ fn try_open(s: &Sample, disk: State, place: &str) -> Result<(), Violation> {
     }
 }
 
-fn with(disk: &State, inode: usize, bytes: Vec<u8>) -> State {
+pub(super) fn with(disk: &State, inode: usize, bytes: Vec<u8>) -> State {
     let mut disk = disk.clone();
     let bytes = Arc::new(bytes);
     disk.inodes[inode] = Inode::settled(bytes);

@@ -11,6 +11,7 @@ mod dice;
 mod disk;
 mod fault;
 mod image;
+mod salvage;
 mod workload;
 
 use std::io::Write as _;

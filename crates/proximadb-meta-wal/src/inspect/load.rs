@@ -1,0 +1,169 @@
+//! The files of a directory as they are: what cannot be read is left zero, and what changes meanwhile is read again.
+
+use std::io;
+
+use proximadb_meta_core::{Error, ErrorKind, Result};
+
+use super::report::{InUse, Role};
+use crate::files::{LOCK, MARKER, checkpoint_name, failed, numbers, segment_name};
+use crate::storage::{Storage, StorageFile};
+
+/// How often a directory that changes is read.
+const ATTEMPTS: usize = 4;
+/// Behind an error of the disk the reading goes on at the next multiple of this.
+const BLOCK: usize = 4096;
+/// As much of a marker as tells whether it is one.
+const MARKER_BYTES: usize = 4096;
+
+/// A directory that was read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// Its path.
+    pub(crate) place: String,
+    pub(crate) in_use: InUse,
+    /// Files came, went or changed their length while they were read, each time.
+    pub(crate) changed: bool,
+    /// By name.
+    pub(crate) files: Vec<LoadedFile>,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct LoadedFile {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    /// The number in the name of a segment or a checkpoint.
+    pub(crate) number: u64,
+    /// `None`: it was not looked at, or cannot be.
+    pub(crate) length: Option<u64>,
+    /// What it holds; zeros where the disk refused. Empty unless it is a marker, a segment or a checkpoint.
+    pub(crate) bytes: Vec<u8>,
+    /// Why it cannot be read, or which part of it.
+    pub(crate) trouble: Option<String>,
+}
+
+/// Reads a directory. Opens files for reading only.
+pub(crate) fn load(storage: &dyn Storage, in_use: InUse) -> Result<Loaded> {
+    let at = |e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => {
+            Error::new(ErrorKind::NotFound, format!("there is no directory {}", storage.place().display()))
+        }
+        _ => failed(storage, "the directory cannot be read", e),
+    };
+    let mut before = survey(storage).map_err(at)?;
+    for attempt in 1.. {
+        let mut files: Vec<LoadedFile> = before.iter().map(|(name, length)| describe(name, *length)).collect();
+        for file in &mut files {
+            read(storage, file);
+        }
+        let after = survey(storage).map_err(at)?;
+        let changed = before != after;
+        if !changed || attempt >= ATTEMPTS {
+            let place = storage.place().display().to_string();
+            return Ok(Loaded { place, in_use, changed, files });
+        }
+        before = after;
+    }
+    Err(Error::new(ErrorKind::Internal, "the directory was not read"))
+}
+
+/// Names and lengths.
+fn survey(storage: &dyn Storage) -> io::Result<Vec<(String, Option<u64>)>> {
+    let names = storage.list()?;
+    let length = |name: &String| {
+        if role(name).0 == Role::Foreign {
+            return None;
+        }
+        storage.open_read(name).and_then(|f| f.length()).ok()
+    };
+    Ok(names
+        .into_iter()
+        .map(|name| {
+            let length = length(&name);
+            (name, length)
+        })
+        .collect())
+}
+
+fn describe(name: &str, length: Option<u64>) -> LoadedFile {
+    let (role, number) = role(name);
+    LoadedFile { name: name.to_owned(), role, number, length, bytes: Vec::new(), trouble: None }
+}
+
+/// What a file is by its name, and its number.
+fn role(name: &str) -> (Role, u64) {
+    let one = [name.to_owned()];
+    let number = |of: fn(u64) -> String| numbers(&one, of).first().copied();
+    match name {
+        LOCK => (Role::Lock, 0),
+        MARKER => (Role::Marker, 0),
+        _ => match (number(segment_name), number(checkpoint_name), name.strip_suffix(".tmp")) {
+            (Some(n), ..) => (Role::Segment, n),
+            (_, Some(n), _) => (Role::Checkpoint, n),
+            (_, _, Some(base)) if matches!(role(base).0, Role::Marker | Role::Segment | Role::Checkpoint) => {
+                (Role::Unfinished, 0)
+            }
+            _ => (Role::Foreign, 0),
+        },
+    }
+}
+
+fn read(storage: &dyn Storage, file: &mut LoadedFile) {
+    let most = match file.role {
+        Role::Segment | Role::Checkpoint => usize::MAX,
+        Role::Marker => MARKER_BYTES,
+        Role::Lock | Role::Unfinished | Role::Foreign => return,
+    };
+    match storage.open_read(&file.name).and_then(|f| read_what_can_be_read(&*f, most)) {
+        Ok((bytes, trouble)) => (file.bytes, file.trouble) = (bytes, trouble),
+        Err(e) => file.trouble = Some(e.to_string()),
+    }
+}
+
+/// The content, at most so much of it; what the disk refuses is left zero and said.
+fn read_what_can_be_read(file: &dyn StorageFile, most: usize) -> io::Result<(Vec<u8>, Option<String>)> {
+    let length = usize::try_from(file.length()?).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?.min(most);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    bytes.resize(length, 0);
+    let (mut at, mut refused, mut first) = (0, 0, None);
+    while let Some(rest) = bytes.get_mut(at..).filter(|r| !r.is_empty()) {
+        match file.read_at(at as u64, rest) {
+            // Somebody cut the file meanwhile.
+            Ok(0) => break,
+            Ok(n) => at += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => {
+                let next = ((at / BLOCK + 1) * BLOCK).min(length);
+                first.get_or_insert((at, e));
+                refused += next - at;
+                at = next;
+            }
+        }
+    }
+    bytes.truncate(at);
+    let trouble = first.map(|(at, e)| format!("{refused} bytes from byte {at} on cannot be read: {e}"));
+    Ok((bytes, trouble))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_a_file_is() {
+        let of = |name: &str| role(name);
+        assert_eq!(of("LOCK"), (Role::Lock, 0));
+        assert_eq!(of("FORMAT"), (Role::Marker, 0));
+        assert_eq!(of("wal-0000000012.log"), (Role::Segment, 12));
+        assert_eq!(of("wal-12345678901.log"), (Role::Segment, 12_345_678_901));
+        assert_eq!(of("checkpoint-0000000003.ckpt"), (Role::Checkpoint, 3));
+        for name in ["FORMAT.tmp", "wal-0000000001.log.tmp", "checkpoint-0000000003.ckpt.tmp"] {
+            assert_eq!(of(name), (Role::Unfinished, 0), "{name}");
+        }
+        for name in ["", ".tmp", "LOCK.tmp", "wal-1.log", "wal--000000001.log", "notes.txt", "x.tmp", "FORMAT.tmp.tmp"]
+        {
+            assert_eq!(of(name), (Role::Foreign, 0), "{name}");
+        }
+    }
+}
