@@ -226,7 +226,7 @@ mod tests {
         full.description = Some("d".repeat(limits::MAX_DESCRIPTION_BYTES).into());
         full.owner = Some("o".into());
         full.tags = (0..limits::MAX_TAGS).map(|n| format!("t{n}")).collect();
-        let counters = Counters { id: "c".into(), incarnation: i64::MIN, vectors: i64::MAX, bytes: 0 };
+        let counters = Counters { id: "c".into(), incarnation: i64::MIN, vectors: (1 << 53) - 1, bytes: 0 };
         let put = Unit { puts: vec![Arc::new(full)], ..Unit::default() };
         let rest = Unit { deletes: vec!["a".into(), "b".into()], counters: vec![counters], ..Unit::default() };
         [Unit::default(), put, rest]
