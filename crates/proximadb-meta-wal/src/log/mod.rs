@@ -41,6 +41,8 @@ pub struct Position {
     pub checkpoint_bytes: u64,
 }
 
+const UNMARKED: &str = "the end of a segment cannot be marked";
+
 /// The open log of a directory.
 #[derive(Debug)]
 pub struct Log {
@@ -112,7 +114,7 @@ impl Log {
 
     fn write(&mut self, bytes: &[u8], seq: u64) -> Result<()> {
         if let Err(e) = files::write_all(&mut *self.file, self.length, bytes) {
-            if failed(&*self.storage, "", io::Error::from(e.kind())).kind() == ErrorKind::StorageFull {
+            if self.is_full(&e) {
                 return Err(self.full(e));
             }
             return Err(self.poisoned("the log cannot be written", e));
@@ -137,6 +139,10 @@ impl Log {
         if sabotaged(Sabotage::AcknowledgedBeforeSync) {
             let _ = self.file.sync_data();
         }
+    }
+
+    fn is_full(&self, e: &io::Error) -> bool {
+        failed(&*self.storage, "", io::Error::from(e.kind())).kind() == ErrorKind::StorageFull
     }
 
     /// The disk is full: takes back what was written of the group, durably, so that it cannot come back after a crash.
@@ -165,7 +171,7 @@ impl Log {
     /// Goes on in the next segment.
     ///
     /// A segment that could not be written has no name yet, and the log goes on in the old one. Once it may have its name,
-    /// an entry in the old one would be lost behind it: then the handle is poisoned.
+    /// an entry in the old one would be lost behind it: then the handle is poisoned, unless the name could be taken back.
     fn rotate(&mut self) -> Result<()> {
         let header = FileHeader::new(FileKind::Segment, self.header.number + 1, self.last_seq + 1);
         let name = segment_name(header.number);
@@ -179,9 +185,11 @@ impl Log {
             let mut out = Vec::new();
             let turn = Frame { kind: Kind::Turn, seq: header.seq, durable_upto: self.last_seq, payload: &[] };
             frame::push(&mut out, &self.header.salt, turn)?;
-            let told = files::write_all(&mut *self.file, self.length, &out).and_then(|()| self.file.sync_data());
-            if let Err(e) = told {
-                return Err(self.poisoned("the end of a segment cannot be marked", e));
+            if let Err(e) = files::write_all(&mut *self.file, self.length, &out) {
+                return Err(if self.is_full(&e) { self.turn_back(&name, e) } else { self.poisoned(UNMARKED, e) });
+            }
+            if let Err(e) = self.file.sync_data() {
+                return Err(self.poisoned(UNMARKED, e));
             }
             self.length += out.len() as u64;
         }
@@ -191,6 +199,21 @@ impl Log {
         self.length = FILE_HEADER as u64;
         self.sealed = false;
         Ok(())
+    }
+
+    /// The next segment took the last space, and its turn found none: takes both back, durably and in this order, so that no
+    /// mark stands without its segment. The log goes on in the old one.
+    fn turn_back(&mut self, next: &str, e: io::Error) -> Error {
+        let back = self
+            .file
+            .set_length(self.length)
+            .and_then(|()| self.file.sync_data())
+            .and_then(|()| self.storage.remove(next))
+            .and_then(|()| self.storage.sync_dir());
+        match back {
+            Ok(()) => failed(&*self.storage, UNMARKED, e),
+            Err(e) => self.poisoned("a segment without a turn cannot be taken back", e),
+        }
     }
 
     /// Seals the log and releases the directory.
