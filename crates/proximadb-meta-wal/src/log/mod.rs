@@ -45,6 +45,8 @@ pub struct Position {
     pub checkpoint_bytes: u64,
 }
 
+const UNMARKED: &str = "the end of a segment cannot be marked";
+
 /// The open log of a directory.
 #[derive(Debug)]
 pub struct Log {
@@ -118,7 +120,7 @@ impl Log {
 
     fn write(&mut self, bytes: &[u8], seq: u64) -> Result<()> {
         if let Err(e) = self.put(bytes) {
-            if failed(&*self.storage, "", io::Error::from(e.kind())).kind() == ErrorKind::StorageFull {
+            if self.is_full(&e) {
                 return Err(self.full(e));
             }
             return Err(self.poisoned("the log cannot be written", e));
@@ -153,7 +155,7 @@ impl Log {
                 Ok(())
             }
             // There may be room for the bytes alone.
-            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+            Err(e) if self.is_full(&e) => {
                 files::write_all(&mut *self.file, self.length, bytes)?;
                 self.allocated = end;
                 Ok(())
@@ -162,17 +164,20 @@ impl Log {
         }
     }
 
-    /// Writes a frame behind which nothing will follow, and takes the zeros away.
-    fn put_last(&mut self, kind: Kind, seq: u64) -> Result<()> {
+    /// Writes a frame behind which nothing will follow, and takes the zeros away. The inner error: there was no space for it.
+    fn put_last(&mut self, kind: Kind, seq: u64) -> Result<io::Result<()>> {
         let mut out = Vec::new();
         frame::push(&mut out, &self.header.salt, Frame { kind, seq, durable_upto: self.last_seq, payload: &[] })?;
         let end = self.length + out.len() as u64;
-        let told = files::write_all(&mut *self.file, self.length, &out)
-            .and_then(|()| self.file.set_length(end))
-            .and_then(|()| self.file.sync_data());
-        told.map_err(|e| self.poisoned("the end of a segment cannot be marked", e))?;
+        match files::write_all(&mut *self.file, self.length, &out) {
+            Err(e) if self.is_full(&e) => return Ok(Err(e)),
+            written => {
+                let told = written.and_then(|()| self.file.set_length(end)).and_then(|()| self.file.sync_data());
+                told.map_err(|e| self.poisoned(UNMARKED, e))?;
+            }
+        }
         (self.length, self.allocated) = (end, end);
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// For the tests: the sync that a sabotaged append left out.
@@ -181,6 +186,10 @@ impl Log {
         if sabotaged(Sabotage::AcknowledgedBeforeSync) {
             let _ = self.file.sync_data();
         }
+    }
+
+    fn is_full(&self, e: &io::Error) -> bool {
+        failed(&*self.storage, "", io::Error::from(e.kind())).kind() == ErrorKind::StorageFull
     }
 
     /// The disk is full: takes back what was written of the group, durably, so that it cannot come back after a crash.
@@ -210,7 +219,7 @@ impl Log {
     /// Goes on in the next segment.
     ///
     /// A segment that could not be written has no name yet, and the log goes on in the old one. Once it may have its name,
-    /// an entry in the old one would be lost behind it: then the handle is poisoned.
+    /// an entry in the old one would be lost behind it: then the handle is poisoned, unless the name could be taken back.
     fn rotate(&mut self) -> Result<()> {
         let header = FileHeader::new(FileKind::Segment, self.header.number + 1, self.last_seq + 1);
         let name = segment_name(header.number);
@@ -221,7 +230,9 @@ impl Log {
         }
         if !self.sealed {
             // The new segment is there. From now on its loss would be noticed.
-            self.put_last(Kind::Turn, header.seq)?;
+            if let Err(e) = self.put_last(Kind::Turn, header.seq)? {
+                return Err(self.turn_back(&name, e));
+            }
         }
         self.earlier_bytes += self.length;
         self.file = file;
@@ -231,13 +242,35 @@ impl Log {
         Ok(())
     }
 
+    /// The next segment took the last space, and its turn found none: takes both back, durably and in this order, so that no
+    /// mark stands without its segment. The log goes on in the old one.
+    fn turn_back(&mut self, next: &str, e: io::Error) -> Error {
+        let back = self
+            .file
+            .set_length(self.length)
+            .and_then(|()| self.file.sync_data())
+            .and_then(|()| self.storage.remove(next))
+            .and_then(|()| self.storage.sync_dir());
+        self.allocated = self.length;
+        match back {
+            Ok(()) => failed(&*self.storage, UNMARKED, e),
+            Err(e) => self.poisoned("a segment without a turn cannot be taken back", e),
+        }
+    }
+
     /// Seals the log and releases the directory.
     ///
     /// # Errors
     /// As [`append`](Self::append). The directory is released in any case.
     pub fn close(mut self) -> Result<()> {
         self.usable()?;
-        if self.sealed { Ok(()) } else { self.put_last(Kind::Seal, self.last_seq + 1) }
+        if self.sealed {
+            return Ok(());
+        }
+        match self.put_last(Kind::Seal, self.last_seq + 1)? {
+            Ok(()) => Ok(()),
+            Err(e) => Err(self.full(e)),
+        }
     }
 }
 
