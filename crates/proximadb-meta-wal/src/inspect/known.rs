@@ -1,8 +1,8 @@
 //! What is known of a catalog whose log has holes: for each record where its newest readable form stands, and as of when.
 //!
-//! Kept small, because damaged or hostile files may hold many tiny records: 16 bytes a record beside its key.
+//! Kept small, because damaged or hostile files may hold many tiny records: 8 bytes a record beside its key.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::content::{Count, Put, Reader, Unit};
 use super::load::Loaded;
@@ -47,15 +47,6 @@ pub(crate) struct Key<'a> {
     pub(crate) id: &'a str,
 }
 
-/// What is known of a record.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Known {
-    /// Where it stands.
-    pub(crate) put: Place,
-    /// The entry that wrote it; for one from a checkpoint, the last entry that covers.
-    pub(crate) seq: u64,
-}
-
 /// Why a unit does not fit what is known before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Misfit {
@@ -70,8 +61,11 @@ pub(crate) enum Misfit {
 pub(crate) struct Catalog<'a> {
     loaded: &'a Loaded,
     names: Vec<&'a str>,
-    numbers: HashMap<&'a str, u32>,
-    pub(crate) records: BTreeMap<Key<'a>, Known>,
+    numbers: BTreeMap<&'a str, u32>,
+    /// Where the newest readable form of each record stands.
+    pub(crate) records: BTreeMap<Key<'a>, Place>,
+    /// The entry that stands at a place and behind it, up to the next place; of a checkpoint the last entry it covers.
+    entries: BTreeMap<Place, u64>,
     /// The newest counters of a record, by the place where it stands.
     pub(crate) counts: BTreeMap<Place, Place>,
     /// Namespaces that are being restored.
@@ -87,8 +81,9 @@ impl<'a> Catalog<'a> {
         Self {
             loaded,
             names: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: BTreeMap::new(),
             records: BTreeMap::new(),
+            entries: BTreeMap::new(),
             counts: BTreeMap::new(),
             restoring: BTreeSet::new(),
             horizon: 0,
@@ -112,9 +107,10 @@ impl<'a> Catalog<'a> {
         self.names.get(namespace as usize).copied().unwrap_or_default()
     }
 
-    /// The names of all namespaces, by their numbers.
-    pub(crate) fn namespaces(&self) -> impl Iterator<Item = &'a str> {
-        self.names.iter().copied()
+    /// Nothing more is to be applied: gives back the room that only that needs.
+    pub(crate) fn close(&mut self) {
+        self.numbers = BTreeMap::new();
+        self.names.shrink_to_fit();
     }
 
     /// A key in words.
@@ -122,9 +118,14 @@ impl<'a> Catalog<'a> {
         RecordId { namespace: self.name(key.namespace).to_owned(), id: key.id.to_owned() }
     }
 
-    /// Whether this is the newest form of a record: nothing that is lost comes after it.
-    pub(crate) fn is_certain(&self, known: &Known) -> bool {
-        known.seq >= self.horizon
+    /// The entry that wrote what stands at a place; of a checkpoint the last entry it covers.
+    pub(crate) fn seq(&self, place: Place) -> u64 {
+        self.entries.range(..=place).next_back().map_or(0, |(_, seq)| *seq)
+    }
+
+    /// Whether the newest form of a record stands there: nothing that is lost comes after it.
+    pub(crate) fn is_certain(&self, place: Place) -> bool {
+        self.seq(place) >= self.horizon
     }
 
     /// Everything up to `seq` may have changed.
@@ -148,7 +149,7 @@ impl<'a> Catalog<'a> {
         for id in unit.deletes() {
             let key = Key { namespace, id };
             match self.records.remove(&key) {
-                Some(known) => drop(self.counts.remove(&known.put)),
+                Some(put) => drop(self.counts.remove(&put)),
                 None => {
                     misfit(self.id(key), absent(self.incomplete, "a unit deletes a record that is not there"));
                 }
@@ -156,14 +157,14 @@ impl<'a> Catalog<'a> {
         }
         for count in unit.counts() {
             let key = Key { namespace, id: count.id };
-            let Some(known) = self.records.get(&key).copied() else {
+            let Some(put) = self.records.get(&key).copied() else {
                 misfit(self.id(key), absent(self.incomplete, "a unit counts on a record that is not there"));
                 continue;
             };
             let place = Place::new(file, offset.checked_add(count.offset)?)?;
-            let same_life = known.put.put(self.loaded).map(|p| p.incarnation) == Some(count.incarnation);
-            match (self.is_certain(&known), same_life) {
-                (true, true) => drop(self.counts.insert(known.put, place)),
+            let same_life = put.put(self.loaded).map(|p| p.incarnation) == Some(count.incarnation);
+            match (self.is_certain(put), same_life) {
+                (true, true) => drop(self.counts.insert(put, place)),
                 (true, false) => {
                     misfit(self.id(key), Misfit::Contradiction("a unit counts on another life of a record"));
                 }
@@ -172,9 +173,10 @@ impl<'a> Catalog<'a> {
             }
         }
         for put in unit.puts() {
-            let known = Known { put: Place::new(file, offset.checked_add(put.offset)?)?, seq };
-            if let Some(old) = self.records.insert(Key { namespace, id: put.id }, known) {
-                self.counts.remove(&old.put);
+            self.entries.insert(Place::new(file, offset)?, seq);
+            let place = Place::new(file, offset.checked_add(put.offset)?)?;
+            if let Some(old) = self.records.insert(Key { namespace, id: put.id }, place) {
+                self.counts.remove(&old);
             }
         }
         Some(())

@@ -148,6 +148,9 @@ fn read_what_can_be_read(file: &dyn StorageFile, most: usize) -> io::Result<(Vec
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -164,6 +167,101 @@ mod tests {
         for name in ["", ".tmp", "LOCK.tmp", "wal-1.log", "wal--000000001.log", "notes.txt", "x.tmp", "FORMAT.tmp.tmp"]
         {
             assert_eq!(of(name), (Role::Foreign, 0), "{name}");
+        }
+    }
+
+    /// A directory that turns to the next segment in the first `restless` listings, on a disk with an unreadable block.
+    #[derive(Debug)]
+    struct Restless {
+        listings: AtomicUsize,
+        restless: usize,
+    }
+
+    /// Three blocks and a half; the second one cannot be read.
+    #[derive(Debug)]
+    struct Bad;
+
+    const LENGTH: usize = BLOCK * 7 / 2;
+
+    fn refused<T>() -> io::Result<T> {
+        panic!("looking changes nothing")
+    }
+
+    impl StorageFile for Bad {
+        fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+            let at = usize::try_from(offset).unwrap();
+            let end = if at < BLOCK { BLOCK } else { LENGTH };
+            if (BLOCK..2 * BLOCK).contains(&at) {
+                return Err(io::Error::other("bad block"));
+            }
+            let n = into.len().min(end.saturating_sub(at)).min(1000);
+            into[..n].fill(7);
+            Ok(n)
+        }
+        fn length(&self) -> io::Result<u64> {
+            Ok(LENGTH as u64)
+        }
+        fn write_at(&mut self, _: u64, _: &[u8]) -> io::Result<usize> {
+            refused()
+        }
+        fn set_length(&mut self, _: u64) -> io::Result<()> {
+            refused()
+        }
+        fn sync_data(&mut self) -> io::Result<()> {
+            refused()
+        }
+    }
+
+    impl Storage for Restless {
+        fn place(&self) -> &Path {
+            Path::new("restless")
+        }
+        fn list(&self) -> io::Result<Vec<String>> {
+            let n = self.listings.fetch_add(1, Ordering::SeqCst).min(self.restless);
+            Ok(vec![segment_name(n as u64 + 1)])
+        }
+        fn open_read(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+            let now = segment_name(self.listings.load(Ordering::SeqCst).min(self.restless + 1) as u64);
+            if name == now { Ok(Box::new(Bad)) } else { Err(io::ErrorKind::NotFound.into()) }
+        }
+        fn create_dir(&self) -> io::Result<()> {
+            refused()
+        }
+        fn create_new(&self, _: &str) -> io::Result<Box<dyn StorageFile>> {
+            refused()
+        }
+        fn open_write(&self, _: &str) -> io::Result<Box<dyn StorageFile>> {
+            refused()
+        }
+        fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+            refused()
+        }
+        fn remove(&self, _: &str) -> io::Result<()> {
+            refused()
+        }
+        fn sync_dir(&self) -> io::Result<()> {
+            refused()
+        }
+        fn lock(&self, _: &str) -> io::Result<Box<dyn StorageFile>> {
+            refused()
+        }
+    }
+
+    #[test]
+    fn a_directory_that_changes_is_read_again_and_a_bad_block_is_left_zero() {
+        for (restless, changed, number) in [(0, false, 1), (2, false, 3), (99, true, 4)] {
+            let storage = Restless { listings: AtomicUsize::new(0), restless };
+            let loaded = load(&storage, InUse::Yes).unwrap();
+            assert_eq!((loaded.changed, loaded.files[0].number), (changed, number), "{restless}");
+            if !changed {
+                let file = &loaded.files[0];
+                assert_eq!(file.length, Some(LENGTH as u64));
+                let zeros = |part: &[u8]| part.iter().all(|b| *b == 0);
+                assert!(zeros(&file.bytes[BLOCK..2 * BLOCK]) && !zeros(&file.bytes[..BLOCK]), "{restless}");
+                assert_eq!((file.bytes.len(), file.bytes[2 * BLOCK]), (LENGTH, 7));
+                let told = format!("{BLOCK} bytes from byte {BLOCK} on cannot be read: bad block");
+                assert_eq!(file.trouble.as_deref(), Some(&*told));
+            }
         }
     }
 }

@@ -27,15 +27,15 @@ mod replay;
 mod report;
 mod walk;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use proximadb_meta_core::Result;
 
 pub(crate) use self::content::record;
-pub(crate) use self::known::{Catalog, Key, Known, Place};
+pub(crate) use self::known::{Catalog, Place};
 pub(crate) use self::load::{Loaded, load};
 pub(crate) use self::lock::in_use;
+use self::replay::MOST;
 pub(crate) use self::replay::{Replay, replay};
 pub use self::report::{
     CheckpointPosition, Damage, FileReport, Frames, Header, InUse, Inspection, Loss, RecordId, Rest, Role, SeqRange,
@@ -70,12 +70,12 @@ pub(crate) fn inspect_storage(storage: &dyn Storage, in_use: InUse) -> Result<In
 
 pub(crate) fn verify_storage(storage: &dyn Storage, in_use: InUse) -> Result<Verification> {
     let loaded = load(storage, in_use)?;
-    let replay = replay(&loaded)?;
-    Ok(judge(&loaded, replay))
+    let mut replay = replay(&loaded)?;
+    Ok(judge(&loaded, &mut replay))
 }
 
-/// Puts a replay in words.
-pub(crate) fn judge(loaded: &Loaded, r: Replay<'_>) -> Verification {
+/// Puts a replay in words. Its lists go into them; the catalog stays.
+pub(crate) fn judge(loaded: &Loaded, r: &mut Replay<'_>) -> Verification {
     let catalog = &r.catalog;
     let verdict = match (r.damages.is_empty(), &r.torn_tail, r.sealed) {
         (false, ..) => Verdict::Damaged,
@@ -83,27 +83,36 @@ pub(crate) fn judge(loaded: &Loaded, r: Replay<'_>) -> Verification {
         (true, None, true) => Verdict::Sealed,
         (true, None, false) => Verdict::Unsealed,
     };
-    let used: BTreeSet<u32> = catalog.records.keys().map(|k| k.namespace).collect();
-    let mut restoring: Vec<String> = catalog.restoring.iter().map(|n| catalog.name(*n).to_owned()).collect();
+    let mut restoring: Vec<&str> = catalog.restoring.iter().map(|n| catalog.name(*n)).collect();
     restoring.sort_unstable();
+    // The records are ordered by namespace.
+    let mut namespaces: Option<(u32, u64)> = None;
+    for key in catalog.records.keys() {
+        namespaces = match namespaces {
+            Some((last, n)) if last == key.namespace => Some((last, n)),
+            Some((_, n)) => Some((key.namespace, n + 1)),
+            None => Some((key.namespace, 1)),
+        };
+    }
     Verification {
         directory: loaded.place.clone(),
         verdict,
         in_use: loaded.in_use,
         changed: loaded.changed,
         records: catalog.records.len() as u64,
-        doubtful: catalog.records.values().filter(|k| !catalog.is_certain(k)).count() as u64,
-        namespaces: used.len() as u64,
-        restoring,
+        doubtful: catalog.records.values().filter(|p| !catalog.is_certain(**p)).count() as u64,
+        namespaces: namespaces.map_or(0, |(_, n)| n),
+        more_restoring: restoring.len().saturating_sub(MOST) as u64,
+        restoring: restoring.into_iter().take(MOST).map(str::to_owned).collect(),
         checkpoint: r.checkpoint,
         last_seq: r.next.saturating_sub(1),
-        intact: r.intact,
-        lost: r.lost,
-        torn_tail: r.torn_tail,
-        damages: r.damages,
+        intact: std::mem::take(&mut r.intact),
+        lost: std::mem::take(&mut r.lost),
+        torn_tail: r.torn_tail.take(),
+        damages: std::mem::take(&mut r.damages),
         more_damages: r.more_damages,
-        affected: r.affected.into_iter().collect(),
+        affected: std::mem::take(&mut r.affected).into_iter().collect(),
         more_affected: r.more_affected,
-        notes: r.notes,
+        notes: std::mem::take(&mut r.notes),
     }
 }

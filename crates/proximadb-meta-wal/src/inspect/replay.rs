@@ -19,7 +19,7 @@ use crate::log::{MARKER_TEXT, NEW_TEXT, bad_marker};
 use crate::recover::known_synced;
 
 /// Most damages, and most proofs, that are listed.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// What a directory says.
 #[derive(Debug)]
@@ -106,6 +106,7 @@ pub(crate) fn replay(loaded: &Loaded) -> Result<Replay<'_>> {
     let partial = r.base(&segments, &checkpoints)?;
     r.log(&segments, partial)?;
     r.note_the_rest(&segments, &checkpoints);
+    r.catalog.close();
     Ok(r)
 }
 

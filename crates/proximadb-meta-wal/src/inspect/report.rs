@@ -10,7 +10,8 @@ use serde::Serialize;
 pub enum InUse {
     /// Somebody holds its lock: the end of the log may be in the middle of being written.
     Yes,
-    /// Nobody on this machine. A container that hides its processes, or another machine, may still have it open.
+    /// Nobody that the list names. It does not name other machines, processes that a container hides, and what some layered
+    /// file systems do with their files.
     No,
     /// The system does not say.
     Unknown,
@@ -240,8 +241,10 @@ pub struct Verification {
     pub doubtful: u64,
     /// Namespaces with records that can be read.
     pub namespaces: u64,
-    /// Namespaces that are being restored, or whose restore failed half way.
+    /// Namespaces that are being restored, or whose restore failed half way; sorted, at most 1000.
     pub restoring: Vec<String>,
+    /// Namespaces that are being restored beyond those.
+    pub more_restoring: u64,
     /// The newest checkpoint that is whole.
     pub checkpoint: Option<CheckpointPosition>,
     /// The last entry that can be read.

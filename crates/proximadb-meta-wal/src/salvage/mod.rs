@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use proximadb_meta_core::{Error, ErrorKind, Result};
 
+use self::plan::Plan;
 pub use self::report::{DoubtfulRecord, Fate, NameConflict, SalvageReport};
 use self::target::Target;
-use crate::inspect::{InUse, Loaded, Verdict, in_use, judge, load, replay, verify_storage};
+use crate::inspect::{Catalog, Frames, InUse, Loaded, Role, in_use, inspect_storage, judge, load, replay};
 use crate::storage::{FileStorage, Storage};
 
 /// What else to save.
@@ -68,28 +69,15 @@ pub(crate) fn save(
         return Err(Error::new(ErrorKind::Unavailable, format!("{} changed while it was read", loaded.place))
             .with_hint("close whatever writes to it, and try again"));
     }
-    let replayed = replay(&loaded)?;
-    let catalog = &replayed.catalog;
-    let gives_way = plan::give_way(&loaded, catalog, |k| options.include_stale || catalog.is_certain(k));
-    let written = write::write(storage.clone(), &loaded, catalog, &gives_way, options.include_stale)?;
-    let complete = !catalog.incomplete && gives_way.places.is_empty();
-    let names: Vec<Arc<str>> = catalog.namespaces().map(Into::into).collect();
-    let plan::GivesWay { conflicts, more_conflicts, .. } = gives_way;
-    let source = judge(&loaded, replayed);
-    // The catalog is gone now: there is room for the names of what is doubtful.
-    let doubtful = |d: &write::Doubt| DoubtfulRecord {
-        namespace: names.get(d.namespace as usize).cloned().unwrap_or_else(|| "".into()),
-        id: d.put.put(&loaded).map_or_else(Box::default, |p| p.id.into()),
-        as_of: d.as_of,
-        fate: d.fate,
-    };
-    let mut doubtful: Vec<DoubtfulRecord> = written.doubtful.iter().map(doubtful).collect();
-    doubtful.sort_unstable_by(|a, b| (&a.namespace, &a.id).cmp(&(&b.namespace, &b.id)));
+    let mut replayed = replay(&loaded)?;
+    let plan = Plan::new(&loaded, &replayed.catalog, options.include_stale);
+    let written = write::write(storage.clone(), &loaded, &replayed.catalog, &plan)?;
+    let complete = !replayed.catalog.incomplete && plan.gives_way.is_empty();
+    let source = judge(&loaded, &mut replayed);
+    let doubtful = doubtful(replayed.catalog, &plan);
+    let Plan { conflicts, more_conflicts, .. } = plan;
     drop(loaded);
-    let back = verify_storage(&*storage, InUse::No)?;
-    if back.verdict != Verdict::Sealed || back.records != written.records || back.doubtful > 0 {
-        return Err(Error::new(ErrorKind::Internal, "what was written does not read back as it was meant"));
-    }
+    read_back(&*storage, written.records)?;
     Ok(SalvageReport {
         to: to.display().to_string(),
         complete,
@@ -100,4 +88,36 @@ pub(crate) fn save(
         more_conflicts,
         source,
     })
+}
+
+/// Reads a new store back: every byte of it is what was meant.
+fn read_back(storage: &dyn Storage, records: u64) -> Result<()> {
+    let files = inspect_storage(storage, InUse::No)?.files;
+    let frames = |role| files.iter().find(|f| f.role == role && f.trouble.is_none()).and_then(|f| f.frames.as_ref());
+    let whole = |f: &&Frames| f.rest.is_none();
+    let (checkpoint, log) = (frames(Role::Checkpoint).filter(whole), frames(Role::Segment).filter(whole));
+    if checkpoint.is_none_or(|c| c.puts != records || c.ends != 1) || log.is_none_or(|l| l.seals != 1) {
+        return Err(Error::new(ErrorKind::Internal, "what was written does not read back as it was meant"));
+    }
+    Ok(())
+}
+
+/// Lists the doubtful records, sorted by namespace and id. The catalog goes: there must be room for their names.
+fn doubtful(mut catalog: Catalog<'_>, plan: &Plan) -> Vec<DoubtfulRecord> {
+    let records = std::mem::take(&mut catalog.records);
+    let mut found = Vec::new();
+    found.reserve_exact(records.values().filter(|p| plan.fate(&catalog, **p).is_some()).count());
+    let mut last: Option<(u32, Arc<str>)> = None;
+    for (key, place) in records {
+        let Some(fate) = plan.fate(&catalog, place) else { continue };
+        // They come namespace by namespace, and share its name.
+        let namespace = match &last {
+            Some((number, name)) if *number == key.namespace => name.clone(),
+            _ => catalog.name(key.namespace).into(),
+        };
+        last = Some((key.namespace, namespace.clone()));
+        found.push(DoubtfulRecord { namespace, id: key.id.into(), as_of: catalog.seq(place), fate });
+    }
+    found.sort_unstable_by(|a, b| (&a.namespace, &a.id).cmp(&(&b.namespace, &b.id)));
+    found
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use proximadb_meta_core::{CollectionMetadata, Error, ErrorKind, Namespace, Result};
 
-use super::plan::GivesWay;
+use super::plan::Plan;
 use super::report::Fate;
 use crate::driver::SEGMENT_BYTES;
-use crate::inspect::{Catalog, Known, Loaded, Place, record};
+use crate::inspect::{Catalog, Loaded, Place, record};
 use crate::log::{Checkpoint, Log};
 use crate::storage::Storage;
 
@@ -16,51 +16,25 @@ use crate::storage::Storage;
 const CHUNK: usize = 64;
 const CHUNK_BYTES: usize = 1024 * 1024;
 
-/// What was written, and what is not certain. Small: the ids are looked up when the catalog is gone.
-#[derive(Debug, Default)]
+/// How many records were written, and how many of them are certain.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Written {
     pub(super) records: u64,
     pub(super) certain: u64,
-    pub(super) doubtful: Vec<Doubt>,
-}
-
-/// A doubtful record.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Doubt {
-    pub(super) namespace: u32,
-    pub(super) put: Place,
-    pub(super) as_of: u64,
-    pub(super) fate: Fate,
 }
 
 /// Writes a new store.
-pub(super) fn write(
-    storage: Arc<dyn Storage>,
-    loaded: &Loaded,
-    catalog: &Catalog<'_>,
-    gives_way: &GivesWay,
-    include_stale: bool,
-) -> Result<Written> {
-    let fate = |known: &Known| match (gives_way.places.contains(&known.put), catalog.is_certain(known)) {
-        (true, _) => Some(Fate::NameTaken),
-        (false, true) => None,
-        (false, false) => Some(if include_stale { Fate::Kept } else { Fate::LeftOut }),
-    };
+pub(super) fn write(storage: Arc<dyn Storage>, loaded: &Loaded, catalog: &Catalog<'_>, plan: &Plan) -> Result<Written> {
     let mut written = Written::default();
-    written.doubtful.reserve_exact(catalog.records.values().filter(|k| fate(k).is_some()).count());
     let mut log = Log::open(storage, SEGMENT_BYTES)?.log;
     let mut out =
         Out { file: log.begin_checkpoint()?, namespace: 0, name: Namespace::default(), part: Vec::new(), bytes: 0 };
-    for (key, known) in &catalog.records {
-        let fate = fate(known);
-        if let Some(fate) = fate {
-            written.doubtful.push(Doubt { namespace: key.namespace, put: known.put, as_of: known.seq, fate });
-        } else {
-            written.certain += 1;
-        }
+    for (key, &place) in &catalog.records {
+        let fate = plan.fate(catalog, place);
         if matches!(fate, None | Some(Fate::Kept)) {
-            out.add(loaded, catalog, key.namespace, known)?;
+            out.add(loaded, catalog, key.namespace, place)?;
             written.records += 1;
+            written.certain += u64::from(fate.is_none());
         }
     }
     out.flush()?;
@@ -81,7 +55,7 @@ struct Out {
 }
 
 impl Out {
-    fn add(&mut self, loaded: &Loaded, catalog: &Catalog<'_>, namespace: u32, known: &Known) -> Result<()> {
+    fn add(&mut self, loaded: &Loaded, catalog: &Catalog<'_>, namespace: u32, place: Place) -> Result<()> {
         if namespace != self.namespace || self.part.len() >= CHUNK || self.bytes >= CHUNK_BYTES {
             self.flush()?;
         }
@@ -91,9 +65,9 @@ impl Out {
         }
         // It was checked when it was found.
         let gone = || Error::new(ErrorKind::Internal, "a record that was found cannot be read again");
-        let put = known.put.put(loaded).ok_or_else(gone)?;
+        let put = place.put(loaded).ok_or_else(gone)?;
         let mut found = record(self.name.as_str(), put.bytes).map_err(|what| gone().context(what))?;
-        if let Some(counts) = catalog.counts.get(&known.put) {
+        if let Some(counts) = catalog.counts.get(&place) {
             let counts = counts.count(loaded).ok_or_else(gone)?;
             let found = Arc::make_mut(&mut found);
             (found.vector_count, found.total_size_bytes) = (counts.vectors, counts.bytes);

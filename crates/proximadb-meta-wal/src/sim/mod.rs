@@ -10,6 +10,7 @@ mod damage;
 mod dice;
 mod disk;
 mod fault;
+mod hostile;
 mod image;
 mod salvage;
 mod workload;
