@@ -11,6 +11,10 @@ const ROUNDS: u64 = 200;
 const RECORDS: u64 = 100_000;
 /// Random scripts on each backend in one pass.
 const SEEDS: u64 = 100_000;
+/// Workloads on the simulated disk in one pass: more than 20 million different crash images.
+const WORKLOADS: u64 = 5_600;
+/// Schedules that each test of interleavings tries.
+const SCHEDULES: u64 = 100_000;
 /// The seeds of `cargo xtask test` end before this one.
 const FIRST_SEED: u64 = 1_000_000;
 
@@ -41,6 +45,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ("kill -9 while acknowledging", &["--test", "*", "by_kill_9"]),
     ("round trip through the command line", &["--test", "*", "export_gives_back"]),
     ("random scripts on Memory and the log", &["--test", "scripts"]),
+    ("crashes of the log on the simulated disk", &["--lib", "no_crash_loses"]),
+    ("interleavings of readers and the writer", &["--lib", "in_every_schedule"]),
 ];
 
 /// One pass, then further ones with other seeds while the minutes are not over.
@@ -58,6 +64,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             command.env("PXMETA_SOAK_RECORDS", RECORDS.to_string());
             command.env("PXMETA_SOAK_SEEDS", plan.seeds.to_string());
             command.env("PXMETA_SOAK_FIRST", first.to_string());
+            command.env("PXMETA_SOAK_SIM_SEEDS", WORKLOADS.to_string());
+            command.env("PXMETA_SOAK_SIM_FIRST", (FIRST_SEED + pass * WORKLOADS).to_string());
+            command.env("PXMETA_SOAK_SCHEDULES", SCHEDULES.to_string());
             println!("== {what}");
             let (tally, success) = watch(&mut command, &binaries)?;
             report(&tally);

@@ -27,6 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-core"]),
     ("foreign-backend", &["proximadb-meta-core"]),
     ("umbrella-tests", &[]),
+    ("fuzz-targets", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
+    ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("xtask", &[]),
     ("xtask-bench", &["proximadb-meta"]),
 ];

@@ -5,7 +5,7 @@
 //! `LOCATION/<backup id>/` holds two files, `0600` in a `0700` directory:
 //!
 //! * `records.ndjson`: one record a line in its portable form (see `CollectionMetadata::to_json`), ordered by id, each
-//!   line ended by one line feed.
+//!   line ended by one line feed. Canonical, byte for byte, and no id or name twice: anything else is refused as damage.
 //! * `manifest.json`: one JSON object with `format` (1), `id`, `namespace`, `created_at`, `records`, `bytes`, `blake3` (of
 //!   `records.ndjson`, hexadecimal), `compression` (`"none"`), `snapshot`.
 //!

@@ -40,18 +40,18 @@ pub struct Manifest {
 impl Manifest {
     pub(crate) fn read(directory: &Path, id: &str) -> Result<Self> {
         let path = directory.join("manifest.json");
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let file = open_regular(&path).map_err(|e| match e.kind() {
             ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("no backup at {}", directory.display()))
                 .with_hint("the location is the one given to backup, the id is what backup returned"),
             _ => e,
         })?;
         let corrupt = |why: String| Error::new(ErrorKind::Corruption, format!("{}: {why}", path.display()));
-        file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text).map_err(|e| io("read", &path, e))?;
-        if text.len() as u64 > MAX_MANIFEST_BYTES {
+        file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| io("read", &path, e))?;
+        if bytes.len() as u64 > MAX_MANIFEST_BYTES {
             return Err(corrupt("too long for a manifest".to_owned()));
         }
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| corrupt(e.to_string()))?;
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(format) if format > u64::from(FORMAT) => {
                 return Err(Error::unsupported(format!("the backup has format {format}; this release reads {FORMAT}"))

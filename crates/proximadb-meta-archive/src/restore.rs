@@ -1,5 +1,6 @@
 //! Restoring an archive: verify it whole, mark the namespace, write, read back, unmark.
 
+use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -119,6 +120,7 @@ fn load(directory: &Path, id: &str) -> Result<(Manifest, Vec<Arc<CollectionMetad
     let mut input = BufReader::new(file);
     let mut hash = blake3::Hasher::new();
     let mut records: Vec<Arc<CollectionMetadata>> = Vec::new();
+    let mut names = HashSet::new();
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -139,6 +141,13 @@ fn load(directory: &Path, id: &str) -> Result<(Manifest, Vec<Arc<CollectionMetad
         if records.last().is_some_and(|last| last.id >= record.id) {
             return Err(corrupt(format!("line {number} is out of order or an id twice")));
         }
+        // Nothing may be wrong that would only be found when the namespace is empty already.
+        if !names.insert(record.name.clone()) {
+            return Err(corrupt(format!("line {number} has the name {:?} of an earlier one", record.name)));
+        }
+        if record.to_json() != text {
+            return Err(corrupt(format!("line {number} is not in the canonical form that backups have")));
+        }
         record.incarnation = Incarnation::random();
         records.push(Arc::new(record));
     }
@@ -149,4 +158,56 @@ fn load(directory: &Path, id: &str) -> Result<(Manifest, Vec<Arc<CollectionMetad
         return Err(corrupt(format!("it has {} records; the manifest says {}", records.len(), manifest.records)));
     }
     Ok((manifest, records))
+}
+
+#[cfg(test)]
+mod tests {
+    use proximadb_meta_core::DistanceMetric;
+
+    use super::*;
+
+    fn line(id: &str, name: &str) -> String {
+        let mut r = CollectionMetadata::new(name, 3, DistanceMetric::COSINE);
+        r.id = id.into();
+        r.version = 1;
+        r.to_json() + "\n"
+    }
+
+    /// What loading an archive of this payload gives, whose manifest is made to fit.
+    fn loaded(payload: &str) -> Result<usize> {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = format!(
+            r#"{{"format":1,"id":"x","namespace":"","created_at":"2026-11-24","records":{},"bytes":{},"blake3":"{}","compression":"none","snapshot":true}}"#,
+            payload.lines().count(),
+            payload.len(),
+            blake3::hash(payload.as_bytes()).to_hex()
+        );
+        std::fs::write(dir.path().join("manifest.json"), manifest).unwrap();
+        std::fs::write(dir.path().join("records.ndjson"), payload).unwrap();
+        load(dir.path(), "x").map(|(_, records)| records.len())
+    }
+
+    #[test]
+    fn what_could_never_be_restored_is_refused_before_anything_is_changed() {
+        assert_eq!(loaded(&(line("a", "x") + &line("b", "y"))).unwrap(), 2);
+        for (payload, says) in [
+            (line("a", "x") + &line("b", "x"), "the name \"x\" of an earlier one"),
+            (line("a", "x").replace("\":", "\": "), "not in the canonical form"),
+            ("{\"id\":\"a\",\"name\":\"x\",\"dimension\":3,\"distance_metric\":\"c\"}\n".to_owned(), "canonical form"),
+            (line("b", "x") + &line("a", "y"), "out of order"),
+            (line("a", "x").trim_end().to_owned(), "not a whole line"),
+        ] {
+            let e = loaded(&payload).unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::Corruption, "{e}");
+            assert!(e.to_string().contains(says), "{e}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_no_text_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("manifest.json"), b"{\"format\":1,\"id\":\"\xff\"}").unwrap();
+        let e = load(dir.path(), "x").unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Corruption, "{e}");
+    }
 }

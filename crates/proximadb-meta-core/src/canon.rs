@@ -6,14 +6,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::config::{quote, shorten};
 use crate::error::{Detail, Error, Result};
-use crate::limits::{MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH, MAX_SAFE_INTEGER};
+use crate::limits::{MAX_CONFIG_BYTES, MAX_CONFIG_DEPTH, MAX_JSON_BYTES, MAX_SAFE_INTEGER};
 
 /// A record's settings: a JSON object of at most 64 KiB in canonical text. Clones in O(1); equality is equality of values.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,17 +170,49 @@ impl<'de> serde::Deserialize<'de> for CowStr<'de> {
 /// Turns any JSON value into its canonical text. `what` names it in errors.
 ///
 /// # Errors
-/// `InvalidInput` with the path of the offending member, or the column of a syntax error.
+/// `InvalidInput` with the path of the offending member, or the column of a syntax error; and for a text of more than
+/// [`MAX_JSON_BYTES`].
 pub fn canonicalize(text: &str, what: &str) -> Result<String> {
+    check_json_length(text, what)?;
     let raw: &RawValue = serde_json::from_str(text).map_err(|e| syntax(what, &e))?;
     let mut out = String::with_capacity(text.len());
-    write_value(raw.get(), what, 1, &mut out)?;
+    write_value(raw.get(), &Path::Root(what), 1, &mut out)?;
     Ok(out)
 }
 
+/// Refuses a text that is longer than any that is read: what a reader allocates follows from that.
+pub(crate) fn check_json_length(text: &str, what: &str) -> Result<()> {
+    if text.len() > MAX_JSON_BYTES {
+        let length = text.len();
+        return Err(Error::invalid(format!("{what} has {length} bytes of JSON; the limit is {MAX_JSON_BYTES}")));
+    }
+    Ok(())
+}
+
+/// Where a value stands: put into words only for an error.
+enum Path<'a> {
+    Root(&'a str),
+    Key(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(what) => f.write_str(what),
+            Self::Key(parent, key) => write!(f, "{parent}.{}", shorten(key)),
+            Self::Index(parent, i) => write!(f, "{parent}[{i}]"),
+        }
+    }
+}
+
+/// Longest cause of a syntax error that is repeated.
+const MAX_CAUSE_CHARS: usize = 160;
+
 pub(crate) fn syntax(what: &str, e: &serde_json::Error) -> Error {
     let text = e.to_string();
-    let cause = text.split(" at line ").next().unwrap_or(&text).to_owned();
+    // The parser repeats what it found, of any length.
+    let cause: String = text.split(" at line ").next().unwrap_or(&text).chars().take(MAX_CAUSE_CHARS).collect();
     let place = if e.line() > 1 {
         format!("line {} column {}", e.line(), e.column())
     } else {
@@ -187,15 +221,17 @@ pub(crate) fn syntax(what: &str, e: &serde_json::Error) -> Error {
     Error::invalid(format!("{what} is not valid JSON at {place}: {cause}")).with_detail(Detail::Column(e.column()))
 }
 
-fn write_value(text: &str, path: &str, depth: usize, out: &mut String) -> Result<()> {
+fn write_value(text: &str, path: &Path<'_>, depth: usize, out: &mut String) -> Result<()> {
     match text.as_bytes().first() {
         Some(b'{') => {
             check_depth(path, depth)?;
             let mut sorted: BTreeMap<Cow<'_, str>, &RawValue> = BTreeMap::new();
-            for (key, value) in Object::read(text).map_err(|e| syntax(path, &e))?.0 {
-                let name = key.to_string();
-                if sorted.insert(key, value).is_some() {
-                    return Err(Error::invalid(format!("{path} has the key {name:?} twice")));
+            for (key, value) in Object::read(text).map_err(|e| syntax(&path.to_string(), &e))?.0 {
+                match sorted.entry(key) {
+                    Entry::Vacant(place) => drop(place.insert(value)),
+                    Entry::Occupied(first) => {
+                        return Err(Error::invalid(format!("{path} has the key {} twice", quote(first.key()))));
+                    }
                 }
             }
             out.push('{');
@@ -205,24 +241,24 @@ fn write_value(text: &str, path: &str, depth: usize, out: &mut String) -> Result
                 }
                 write_string(key, path, out)?;
                 out.push(':');
-                write_value(value.get(), &format!("{path}.{key}"), depth + 1, out)?;
+                write_value(value.get(), &Path::Key(path, key), depth + 1, out)?;
             }
             out.push('}');
         }
         Some(b'[') => {
             check_depth(path, depth)?;
-            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| syntax(path, &e))?;
+            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| syntax(&path.to_string(), &e))?;
             out.push('[');
             for (i, item) in items.iter().enumerate() {
                 if i > 0 {
                     out.push(',');
                 }
-                write_value(item.get(), &format!("{path}[{i}]"), depth + 1, out)?;
+                write_value(item.get(), &Path::Index(path, i), depth + 1, out)?;
             }
             out.push(']');
         }
         Some(b'"') => {
-            let CowStr(s) = serde_json::from_str(text).map_err(|e| syntax(path, &e))?;
+            let CowStr(s) = serde_json::from_str(text).map_err(|e| syntax(&path.to_string(), &e))?;
             write_string(&s, path, out)?;
         }
         Some(b'-' | b'0'..=b'9') => write_number(text, path, out)?,
@@ -231,7 +267,7 @@ fn write_value(text: &str, path: &str, depth: usize, out: &mut String) -> Result
     Ok(())
 }
 
-fn check_depth(path: &str, depth: usize) -> Result<()> {
+fn check_depth(path: &Path<'_>, depth: usize) -> Result<()> {
     if depth > MAX_CONFIG_DEPTH {
         return Err(Error::invalid(format!("{path} is nested deeper than {MAX_CONFIG_DEPTH}")));
     }
@@ -242,7 +278,7 @@ fn check_depth(path: &str, depth: usize) -> Result<()> {
 ///
 /// # Errors
 /// `InvalidInput` when it holds U+0000.
-fn write_string(s: &str, path: &str, out: &mut String) -> Result<()> {
+fn write_string(s: &str, path: &Path<'_>, out: &mut String) -> Result<()> {
     if s.contains('\0') {
         return Err(Error::invalid(format!("{path} has a string with U+0000")));
     }
@@ -256,9 +292,10 @@ pub(crate) fn push_json_string(s: &str, out: &mut String) {
     out.push_str(&serde_json::to_string(s).unwrap_or_default());
 }
 
-fn write_number(text: &str, path: &str, out: &mut String) -> Result<()> {
+fn write_number(text: &str, path: &Path<'_>, out: &mut String) -> Result<()> {
+    let shown = shorten(text);
     let out_of_range =
-        || Error::invalid(format!("{path} is the integer {text}, outside +-{MAX_SAFE_INTEGER}; write it as a string"));
+        || Error::invalid(format!("{path} is the integer {shown}, outside +-{MAX_SAFE_INTEGER}; write it as a string"));
     if !text.contains(['.', 'e', 'E']) {
         let n: i64 = text.parse().map_err(|_| out_of_range())?;
         if n.unsigned_abs() > MAX_SAFE_INTEGER {
@@ -267,9 +304,9 @@ fn write_number(text: &str, path: &str, out: &mut String) -> Result<()> {
         out.push_str(&n.to_string());
         return Ok(());
     }
-    let x: f64 = text.parse().map_err(|_| Error::invalid(format!("{path} is not a number: {text}")))?;
+    let x: f64 = text.parse().map_err(|_| Error::invalid(format!("{path} is not a number: {shown}")))?;
     if !x.is_finite() {
-        return Err(Error::invalid(format!("{path} is the number {text}, too large for a double")));
+        return Err(Error::invalid(format!("{path} is the number {shown}, too large for a double")));
     }
     push_double(x, out);
     Ok(())
@@ -341,6 +378,20 @@ mod tests {
         assert!(canonicalize(&nest(16), "config").is_ok());
         assert!(canonicalize(&nest(17), "config").is_err());
         assert!(canonicalize(&nest(1_000_000), "config").is_err());
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let e = canonicalize(r#"{"a":[0,{"b":1e999}]}"#, "config").unwrap_err();
+        assert_eq!(e.message(), "config.a[1].b is the number 1e999, too large for a double");
+    }
+
+    #[test]
+    fn a_text_over_its_limit_is_refused_unread() {
+        let blanks = " ".repeat(MAX_JSON_BYTES);
+        assert!(canonicalize(&format!("{}1", &blanks[1..]), "config").is_ok());
+        let e = canonicalize(&format!("{blanks}1"), "config").unwrap_err();
+        assert!(e.message().contains("the limit is 2097152"), "{e}");
     }
 
     #[test]

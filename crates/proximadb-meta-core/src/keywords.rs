@@ -9,6 +9,7 @@ use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use crate::config::quote;
 use crate::error::{Error, Result};
 use crate::record::CollectionMetadata;
 
@@ -35,7 +36,7 @@ pub fn keywords(record: &CollectionMetadata) -> Vec<String> {
 pub fn query_words(query: &str) -> Result<Vec<String>> {
     let words: Vec<String> = distinct([query]).collect();
     if words.is_empty() {
-        return Err(Error::invalid(format!("text({query:?}) has no word to look for")));
+        return Err(Error::invalid(format!("text({}) has no word to look for", quote(query))));
     }
     if words.len() > MAX_KEYWORDS {
         return Err(Error::invalid(format!("text() has {} words; the limit is {MAX_KEYWORDS}", words.len())));

@@ -22,6 +22,8 @@ pub const MAX_CONFIG_BYTES: usize = 64 * 1024;
 pub const MAX_CONFIG_DEPTH: usize = 16;
 /// Largest record, bytes of its canonical JSON.
 pub const MAX_RECORD_BYTES: usize = 256 * 1024;
+/// Longest JSON text that is read, bytes: eight times the largest record, for blanks and escapes.
+pub const MAX_JSON_BYTES: usize = 8 * MAX_RECORD_BYTES;
 /// Largest version, counter and integer in config: 2^53-1, exact in a double and so in every store.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Largest dimension: 2^31-1.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::config::quote;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::record::{CollectionMetadata, Field};
@@ -62,14 +63,14 @@ impl Order {
     pub fn parse(text: &str) -> Result<Self> {
         let (field, direction) = text.split_once(':').unwrap_or((text, "asc"));
         let field = Self::FIELDS.into_iter().find(|f| f.name() == field).ok_or_else(|| {
-            Error::invalid(format!("a list cannot be ordered by {field:?}"))
+            Error::invalid(format!("a list cannot be ordered by {}", quote(field)))
                 .with_hint(did_you_mean(field, Self::FIELDS.iter().map(|f| f.name())))
         })?;
         let order = Self::by(field)?;
         match direction {
             "asc" => Ok(order),
             "desc" => Ok(order.reversed()),
-            other => Err(Error::invalid(format!("{other:?} is not a direction")).with_hint("asc or desc")),
+            other => Err(Error::invalid(format!("{} is not a direction", quote(other))).with_hint("asc or desc")),
         }
     }
 

@@ -14,7 +14,10 @@ pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -
 /// The known name that is near enough to be meant: about one letter in four may be wrong.
 #[must_use]
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = known.into_iter().map(|k| (strsim::damerau_levenshtein(wrong, k), k));
+    // A name that is much longer than any known one is near to none, and comparing takes the product of both lengths. A character
+    // has at most four bytes.
+    let possible = known.into_iter().filter(|k| wrong.len() <= 4 * (k.len() + 1 + k.len() / 4));
+    let near = possible.map(|k| (strsim::damerau_levenshtein(wrong, k), k));
     near.filter(|(distance, k)| *distance <= 1 + k.len().min(wrong.len()) / 4).min().map(|(_, best)| best)
 }
 
@@ -26,5 +29,6 @@ mod tests {
     fn names_the_nearest_and_lists_all() {
         assert_eq!(did_you_mean("onwer", ["name", "owner"]), "did you mean \"owner\"? Known: name, owner");
         assert_eq!(did_you_mean("zzz", ["name", "owner"]), "known: name, owner");
+        assert_eq!(did_you_mean(&"owner".repeat(1 << 20), ["name", "owner"]), "known: name, owner");
     }
 }

@@ -155,7 +155,7 @@ impl AccessPattern {
     /// `InvalidInput` that lists the four values.
     pub fn parse(text: &str) -> crate::Result<Self> {
         Self::ALL.into_iter().find(|a| a.as_str() == text).ok_or_else(|| {
-            crate::Error::invalid(format!("{text:?} is not an access pattern"))
+            crate::Error::invalid(format!("{} is not an access pattern", crate::config::quote(text)))
                 .with_hint("one of hot, normal, cold, archive")
         })
     }

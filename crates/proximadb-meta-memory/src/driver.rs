@@ -12,8 +12,7 @@ use proximadb_meta_core::report::{
     RestoreReport,
 };
 use proximadb_meta_core::{
-    BatchLimits, Call, Capabilities, CollectionMetadata, Durability, Error, ErrorKind, MetadataBackendType, Order,
-    Result,
+    BatchLimits, Call, Capabilities, CollectionMetadata, Durability, Error, MetadataBackendType, Order, Result,
 };
 use proximadb_meta_memtable::{Overlay, Table};
 
@@ -53,14 +52,7 @@ impl MemoryDriver {
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::closed());
         }
-        if !call.restoring && self.table.is_restoring(&call.namespace) {
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                "the namespace is being restored, or a restore failed half way",
-            )
-            .with_hint("wait for it, or restore again with replace"));
-        }
-        Ok(())
+        self.table.admit(&call.namespace, call.restoring)
     }
 }
 

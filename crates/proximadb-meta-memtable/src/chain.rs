@@ -69,10 +69,10 @@ impl<T: Clone> Chain<T> {
     }
 
     /// Whether the test holds for any version that is kept.
-    pub(crate) fn any(&self, test: impl Fn(&T) -> bool) -> bool {
+    pub(crate) fn any(&self, mut test: impl FnMut(&T) -> bool) -> bool {
         let mut here = self.0.load_full();
         while let Some(version) = here {
-            if version.value.as_ref().is_some_and(&test) {
+            if version.value.as_ref().is_some_and(&mut test) {
                 return true;
             }
             here = version.previous.load_full();

@@ -1,64 +1,82 @@
-//! The keys under which a record stands in the indexes, and what changes between two versions of it.
+//! The keys under which a record stands in the indexes, and the ordered indexes, which are made when first needed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_skiplist::SkipMap;
-use proximadb_meta_core::{AccessPattern, CollectionMetadata, Timestamp};
+use proximadb_meta_core::{AccessPattern, CollectionMetadata, Field, Timestamp};
 
-use crate::space::Slot;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::bits::SlotSet;
 
-/// A time index: by instant, ties by id.
-pub(crate) type ByTime = SkipMap<(Timestamp, Arc<str>), Arc<Slot>>;
+/// Slots by text or by access pattern.
+pub(crate) type Postings<K> = SkipMap<K, Arc<SlotSet>>;
 
-/// The ids under one key of an index, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Posting {
-    pub(crate) ids: SkipMap<Arc<str>, Arc<Slot>>,
-    len: AtomicUsize,
+/// Puts a slot under a key.
+pub(crate) fn post<K: Ord + Send + Clone + 'static>(index: &Postings<K>, key: &K, slot: u32) {
+    index.get_or_insert_with(key.clone(), Arc::default).value().insert(slot);
 }
 
-impl Posting {
-    /// How many ids: the cost of walking it.
-    pub(crate) fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
-    }
-
-    fn insert(&self, id: &Arc<str>, slot: &Arc<Slot>) {
-        if !self.ids.contains_key(id) {
-            self.ids.insert(id.clone(), slot.clone());
-            self.len.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn remove(&self, id: &str) {
-        if self.ids.remove(id).is_some() {
-            self.len.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Ids by text or by access pattern.
-pub(crate) type Postings<K> = SkipMap<K, Arc<Posting>>;
-
-/// Puts an id under a key.
-pub(crate) fn post<K: Ord + Send + Clone + 'static>(index: &Postings<K>, key: &K, id: &Arc<str>, slot: &Arc<Slot>) {
-    index.get_or_insert_with(key.clone(), Arc::default).value().insert(id, slot);
-}
-
-/// Takes an id away; a key without ids goes.
-pub(crate) fn unpost<K: Ord + Send + 'static>(index: &Postings<K>, key: &K, id: &str) {
+/// Takes a slot away; a key without slots goes.
+pub(crate) fn unpost<K: Ord + Send + 'static>(index: &Postings<K>, key: &K, slot: u32) {
     if let Some(entry) = index.get(key) {
-        entry.value().remove(id);
+        entry.value().remove(slot);
         if entry.value().len() == 0 {
             entry.remove();
         }
     }
 }
 
-/// One key of a record in one index. Names are not here: they have chains of their own.
+/// Texts in order, each with its slot.
+pub(crate) type ByText = SkipMap<(Arc<str>, u32), ()>;
+/// Instants in order, ties by id, each with its slot.
+pub(crate) type ByTime = SkipMap<(Timestamp, Arc<str>, u32), ()>;
+
+/// The ordered indexes. One that nobody asked for costs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    pub(crate) id: OnceLock<ByText>,
+    pub(crate) name: OnceLock<ByText>,
+    pub(crate) created: OnceLock<ByTime>,
+    pub(crate) updated: OnceLock<ByTime>,
+}
+
+impl Orders {
+    pub(crate) fn has(&self, field: Field) -> bool {
+        match field {
+            Field::Name => self.name.get().is_some(),
+            Field::CreatedAt => self.created.get().is_some(),
+            Field::UpdatedAt => self.updated.get().is_some(),
+            _ => self.id.get().is_some(),
+        }
+    }
+
+    /// Makes the index of a field from every version that somebody may see. The writer is kept out meanwhile.
+    pub(crate) fn make(&self, field: Field, versions: impl FnOnce(&mut dyn FnMut(u32, &CollectionMetadata))) {
+        // Another reader may have been faster: its index is as good.
+        match field {
+            Field::CreatedAt | Field::UpdatedAt => {
+                let index = ByTime::new();
+                versions(&mut |slot, r| {
+                    let at = if field == Field::CreatedAt { r.created_at } else { r.updated_at };
+                    index.insert((at, r.id.clone(), slot), ());
+                });
+                let _ = if field == Field::CreatedAt { &self.created } else { &self.updated }.set(index);
+            }
+            _ => {
+                let index = ByText::new();
+                versions(&mut |slot, r| {
+                    let text = if field == Field::Name { &r.name } else { &r.id };
+                    index.insert((text.clone(), slot), ());
+                });
+                let _ = if field == Field::Name { &self.name } else { &self.id }.set(index);
+            }
+        }
+    }
+}
+
+/// One key of a record in one index. The id is not here: it is a slot's for the whole of its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum IndexKey {
+    Name(Arc<str>),
     Owner(Arc<str>),
     Tag(Arc<str>),
     Pattern(AccessPattern),
@@ -71,6 +89,7 @@ impl IndexKey {
     /// Whether the record stands under this key.
     pub(crate) fn holds(&self, r: &CollectionMetadata) -> bool {
         match self {
+            Self::Name(v) => r.name == *v,
             Self::Owner(v) => r.owner.as_ref() == Some(v),
             Self::Tag(v) => r.tags.contains(v),
             Self::Pattern(v) => r.access_pattern == *v,
@@ -83,7 +102,12 @@ impl IndexKey {
 
 /// Every key of the record.
 pub(crate) fn keys(r: &CollectionMetadata) -> impl Iterator<Item = IndexKey> + '_ {
-    let fixed = [IndexKey::Pattern(r.access_pattern), IndexKey::Created(r.created_at), IndexKey::Updated(r.updated_at)];
+    let fixed = [
+        IndexKey::Name(r.name.clone()),
+        IndexKey::Pattern(r.access_pattern),
+        IndexKey::Created(r.created_at),
+        IndexKey::Updated(r.updated_at),
+    ];
     fixed
         .into_iter()
         .chain(r.owner.iter().cloned().map(IndexKey::Owner))

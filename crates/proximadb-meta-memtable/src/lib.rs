@@ -8,6 +8,9 @@
 //! whole or not at all. An index is only a hint: it may name records that no longer (or not yet) belong there, never miss one,
 //! and every candidate is checked against its chain. What no reader can need any more is dropped by the next write.
 //!
+//! A record lives in a numbered slot. Id and name are found through hash tables of slot numbers, owner, tag and access pattern
+//! through sets of slots that are intersected, orders through skip lists that are made when a list first needs them.
+//!
 //! # Writing
 //!
 //! A write is two steps. [`Table::plan`] checks a unit against the newest versions and the units accepted before it in the same
@@ -16,11 +19,15 @@
 //!
 //! # Cost
 //!
-//! Point reads and index steps are O(log n) in a skip list. A [`scan`](Table::scan) looks at a bounded number of records. A
-//! statistics call looks at the expired records alone.
+//! Point reads are O(1). A [`scan`](Table::scan) looks at the records that all of its indexed parts name, or, where those are
+//! many, walks an order for a bounded number of steps; the first walk of an order builds it in O(n log n) and keeps the writer
+//! waiting meanwhile. A statistics call looks at the expired records alone.
 
+mod bits;
 mod chain;
 mod flaw;
+mod grow;
+mod hash;
 mod index;
 mod plan;
 mod scan;

@@ -1,4 +1,4 @@
-//! Ordered reads: which index answers, and the bounded walk over it.
+//! Ordered reads: which way the records are found, and the bounded walk.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -8,103 +8,98 @@ use proximadb_meta_core::filter::{Leaf, Literal, Normal, Op};
 use proximadb_meta_core::page::{Position, SortKey};
 use proximadb_meta_core::{AccessPattern, Field, Timestamp};
 
+use crate::bits::SlotSet;
 use crate::chain::At;
-use crate::index::{ByTime, Posting};
-use crate::space::{Record, Slot, Space};
+use crate::index::{ByText, ByTime};
+use crate::space::{Record, Space};
 use crate::walk::Walk;
 
 /// A walk looks at no more than this many records (or four times the limit) before it returns what it has.
 const MIN_BUDGET: usize = 1024;
 
-pub(crate) fn is_indexed(literal: &Literal) -> bool {
-    !literal.negated
-        && match &literal.leaf {
-            Leaf::HasTag(_) => true,
-            Leaf::Text { field, op: Op::Eq, .. } => {
-                matches!(field, Field::Id | Field::Name | Field::Owner | Field::AccessPattern)
-            }
-            _ => false,
-        }
-}
-
-/// Where candidates come from.
-enum Access {
+/// What the indexes say of a filter: one record at most, or the sets that all matches are in.
+enum Hint {
     Point(At<Record>, String),
-    Posting(Option<Arc<Posting>>, String),
+    Sets(Vec<Arc<SlotSet>>, Vec<String>),
 }
 
-impl Access {
-    fn size(&self) -> usize {
-        match self {
-            Self::Point(..) => 1,
-            Self::Posting(p, _) => p.as_ref().map_or(0, |p| p.len()),
+/// The hints of the parts that must all hold. No hint: anything can match.
+fn hint(space: &Space, seq: u64, filter: &Normal) -> Hint {
+    let mut sets = Vec::new();
+    let mut shown = Vec::new();
+    match filter {
+        Normal::Literal(literal) => {
+            if let Some(found) = literal_hint(space, seq, literal) {
+                match found {
+                    Hint::Sets(s, t) => (sets, shown) = (s, t),
+                    point => return point,
+                }
+            }
         }
+        Normal::And(parts) => {
+            for part in parts {
+                match hint(space, seq, part) {
+                    Hint::Sets(s, t) => {
+                        sets.extend(s);
+                        shown.extend(t);
+                    }
+                    point => return point,
+                }
+            }
+        }
+        Normal::Or(_) => {}
     }
+    Hint::Sets(sets, shown)
 }
 
-fn access(space: &Space, seq: u64, literal: &Literal) -> Option<Access> {
-    if !is_indexed(literal) {
+fn literal_hint(space: &Space, seq: u64, literal: &Literal) -> Option<Hint> {
+    if literal.negated {
         return None;
     }
-    let shown = format!("index {}", literal.leaf);
-    match &literal.leaf {
-        Leaf::HasTag(tag) => Some(Access::Posting(Space::posting(&space.tags, &**tag), shown)),
-        Leaf::Text { field: Field::Owner, value, .. } => {
-            Some(Access::Posting(Space::posting(&space.owners, &**value), shown))
+    let shown = literal.leaf.to_string();
+    let one = |set: Option<Arc<SlotSet>>| Hint::Sets(vec![set.unwrap_or_default()], vec![shown.clone()]);
+    Some(match &literal.leaf {
+        Leaf::HasTag(tag) => one(Space::posting(&space.tags, &**tag)),
+        Leaf::Text { field: Field::Owner, op: Op::Eq, value } => one(Space::posting(&space.owners, &**value)),
+        Leaf::Text { field: Field::AccessPattern, op: Op::Eq, value } => {
+            one(AccessPattern::parse(value).ok().and_then(|p| Space::posting(&space.patterns, &p)))
         }
-        Leaf::Text { field: Field::AccessPattern, value, .. } => {
-            let posting = AccessPattern::parse(value).ok().and_then(|p| Space::posting(&space.patterns, &p));
-            Some(Access::Posting(posting, shown))
-        }
-        Leaf::Text { field: Field::Id, value, .. } => Some(Access::Point(space.by_id(value, seq), shown)),
-        Leaf::Text { field: Field::Name, value, .. } => Some(Access::Point(space.by_name(value, seq), shown)),
-        _ => None,
-    }
+        Leaf::Text { field: Field::Id, op: Op::Eq, value } => Hint::Point(space.by_id(value, seq), shown),
+        Leaf::Text { field: Field::Name, op: Op::Eq, value } => Hint::Point(space.by_name(value, seq), shown),
+        _ => return None,
+    })
 }
 
-fn best(space: &Space, seq: u64, filter: &Normal) -> Option<Access> {
-    match filter {
-        Normal::Literal(literal) => access(space, seq, literal),
-        Normal::And(parts) => parts.iter().filter_map(|p| best(space, seq, p)).min_by_key(Access::size),
-        Normal::Or(_) => None,
-    }
-}
-
-/// One read at one instant. The caller holds a snapshot of `seq`.
-pub(crate) fn scan(space: &Space, seq: u64, request: &Scan) -> Scanned {
-    let read = Read { seq, request, limit: request.limit.max(1) };
-    match request.filter.as_ref().and_then(|f| best(space, seq, f)) {
-        Some(Access::Point(found, shown)) => {
+/// One read at one instant; `None` when the ordered index that it needs is not there. The caller holds a snapshot of `seq`.
+pub(crate) fn scan(space: &Space, seq: u64, request: &Scan) -> Option<Scanned> {
+    let read = Read { space, seq, request, limit: request.limit.max(1) };
+    match request.filter.as_ref().map(|f| hint(space, seq, f)) {
+        Some(Hint::Point(found, shown)) => {
             let records = match found {
                 At::Was(record) => record.filter(|r| read.matches(r) && read.comes_after(r)).into_iter().collect(),
                 At::Dropped => Vec::new(),
             };
-            Scanned::new(records, None, 1, shown)
+            Some(Scanned::new(records, None, 1, format!("index {shown}")))
         }
-        Some(Access::Posting(None, shown)) => Scanned::new(Vec::new(), None, 0, shown),
-        Some(Access::Posting(Some(posting), shown)) if request.order.field() == Field::Id => {
-            let after = request.after.as_ref().map(|p| &*p.id);
-            let walk = Walk::new(&posting.ids, after, request.order.is_descending());
-            read.bounded(walk.map(|e| read.slot(e.value())), shown)
+        Some(Hint::Sets(mut sets, shown)) if !sets.is_empty() => {
+            sets.sort_by_key(|s| s.len());
+            if read.is_dense(&sets) {
+                return read.walk();
+            }
+            Some(read.collect(&sets, &format!("index {}", shown.join(" AND "))))
         }
-        // Another order than the posting's: sort it, unless so many match that the ordered walk fills the page sooner.
-        Some(Access::Posting(Some(posting), shown)) if !read.is_dense(&posting, space) => {
-            read.sorted(&posting, &format!("{shown}, sorted"))
-        }
-        _ => {
-            let shown = format!("walk by {}", request.order);
-            read.bounded(walk(space, &read), shown)
-        }
+        _ => read.walk(),
     }
 }
 
 struct Read<'a> {
+    space: &'a Space,
     seq: u64,
     request: &'a Scan,
     limit: usize,
 }
 
-impl Read<'_> {
+impl<'a> Read<'a> {
     fn matches(&self, r: &Record) -> bool {
         self.request.filter.as_ref().is_none_or(|f| f.evaluate(r))
     }
@@ -113,28 +108,31 @@ impl Read<'_> {
         self.request.after.as_ref().is_none_or(|p| self.request.order.compare_to(r, p) == Ordering::Greater)
     }
 
-    fn slot(&self, slot: &Slot) -> Option<Record> {
-        match slot.at(self.seq) {
+    fn slot(&self, slot: u32) -> Option<Record> {
+        match self.space.at(slot, self.seq) {
             At::Was(record) => record,
             // Not for a reader that holds a snapshot.
             At::Dropped => None,
         }
     }
 
-    /// Whether a walk over everything in order is likely to find `limit` matches in fewer steps than the posting has.
-    fn is_dense(&self, posting: &Posting, space: &Space) -> bool {
-        let len = posting.len() as u64;
-        len.saturating_mul(len) > (self.limit as u64).saturating_mul(space.records())
+    /// Whether a walk over everything in order is likely to find `limit` matches in fewer steps than there are candidates.
+    fn is_dense(&self, sets: &[Arc<SlotSet>]) -> bool {
+        let all = self.space.records().max(1) as f64;
+        let candidates = sets.iter().fold(all, |n, s| n * (s.len() as f64 / all).min(1.0));
+        candidates * candidates > self.limit as f64 * all
     }
 
-    fn sorted(&self, posting: &Posting, shown: &str) -> Scanned {
+    /// Everything in all the sets that matches, sorted and cut.
+    fn collect(&self, sets: &[Arc<SlotSet>], shown: &str) -> Scanned {
         let order = self.request.order;
-        let mut examined = 0;
-        let mut found: Vec<Record> = Walk::new(&posting.ids, None::<&str>, false)
-            .inspect(|_| examined += 1)
-            .filter_map(|e| self.slot(e.value()))
-            .filter(|r| self.matches(r) && self.comes_after(r))
-            .collect();
+        let (mut examined, mut found) = (0, Vec::new());
+        if let Some((first, others)) = sets.split_first() {
+            first.intersect(others, self.space.end(), |slot| {
+                examined += 1;
+                found.extend(self.slot(slot).filter(|r| self.matches(r) && self.comes_after(r)));
+            });
+        }
         let more = found.len() > self.limit;
         if more {
             found.select_nth_unstable_by(self.limit, |a, b| order.compare(a, b));
@@ -145,8 +143,45 @@ impl Read<'_> {
         Scanned::new(found, next, examined, shown)
     }
 
+    /// Every record in the request's order, from its position on, while the budget lasts.
+    fn walk(&self) -> Option<Scanned> {
+        let orders = &self.space.orders;
+        Some(match self.request.order.field() {
+            Field::Name => {
+                let after = self.request.after.as_ref().and_then(|p| match &p.key {
+                    SortKey::Name(name) => Some(name.clone()),
+                    _ => None,
+                });
+                self.by_text(orders.name.get()?, after, |r| &r.name)
+            }
+            Field::CreatedAt => self.by_time(orders.created.get()?, |r| r.created_at),
+            Field::UpdatedAt => self.by_time(orders.updated.get()?, |r| r.updated_at),
+            _ => self.by_text(orders.id.get()?, self.request.after.as_ref().map(|p| p.id.clone()), |r| &r.id),
+        })
+    }
+
+    fn by_text(&self, index: &'a ByText, after: Option<Arc<str>>, of: fn(&Record) -> &Arc<str>) -> Scanned {
+        let down = self.request.order.is_descending();
+        // Behind (or, downwards, before) every slot of the text.
+        let after = after.map(|text| (text, if down { 0 } else { u32::MAX }));
+        let walk = Walk::new(index, after.as_ref(), down);
+        // At this instant the record may have another text: then it stands elsewhere.
+        self.bounded(walk.map(|e| self.slot(e.key().1).filter(|r| **of(r) == *e.key().0)))
+    }
+
+    fn by_time(&self, index: &'a ByTime, of: fn(&Record) -> Timestamp) -> Scanned {
+        let down = self.request.order.is_descending();
+        let after = self.request.after.as_ref().and_then(|p| match &p.key {
+            SortKey::Time(t) => Some((*t, p.id.clone(), if down { 0 } else { u32::MAX })),
+            _ => None,
+        });
+        let walk = Walk::new(index, after.as_ref(), down);
+        self.bounded(walk.map(|e| self.slot(e.key().2).filter(|r| of(r) == e.key().0 && r.id == e.key().1)))
+    }
+
     /// Takes candidates in order until the page is full, the budget is spent or they end.
-    fn bounded(&self, candidates: impl Iterator<Item = Option<Record>>, shown: String) -> Scanned {
+    fn bounded(&self, candidates: impl Iterator<Item = Option<Record>>) -> Scanned {
+        let shown = format!("walk by {}", self.request.order);
         let budget = self.limit.saturating_mul(4).max(MIN_BUDGET);
         let mut records = Vec::with_capacity(self.limit.min(MIN_BUDGET));
         let mut examined = 0;
@@ -166,34 +201,5 @@ impl Read<'_> {
             last = Some(record);
         }
         Scanned::new(records, None, examined as u64, shown)
-    }
-}
-
-/// Every record in the request's order, from its position on.
-fn walk<'a>(space: &'a Space, read: &'a Read<'a>) -> Box<dyn Iterator<Item = Option<Record>> + 'a> {
-    let (after, down) = (read.request.after.as_ref(), read.request.order.is_descending());
-    let by_time = |index: &'a ByTime, of: fn(&Record) -> Timestamp| {
-        let after = after.and_then(|p| match &p.key {
-            SortKey::Time(t) => Some((*t, p.id.clone())),
-            _ => None,
-        });
-        let walk = Walk::new(index, after.as_ref(), down);
-        // At this instant the record may stand at another time.
-        walk.map(move |e| read.slot(e.value()).filter(|r| of(r) == e.key().0))
-    };
-    match read.request.order.field() {
-        Field::Name => {
-            let after = after.and_then(|p| match &p.key {
-                SortKey::Name(name) => Some(&**name),
-                _ => None,
-            });
-            Box::new(Walk::new(&space.names, after, down).map(|e| match e.value().at(read.seq) {
-                At::Was(Some(slot)) => read.slot(&slot),
-                _ => None,
-            }))
-        }
-        Field::CreatedAt => Box::new(by_time(&space.created, |r| r.created_at)),
-        Field::UpdatedAt => Box::new(by_time(&space.updated, |r| r.updated_at)),
-        _ => Box::new(Walk::new(&space.ids, after.map(|p| &*p.id), down).map(|e| read.slot(e.value()))),
     }
 }

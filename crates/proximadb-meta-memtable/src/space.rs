@@ -1,30 +1,30 @@
 //! One namespace's records and indexes.
 
-use std::sync::Arc;
+use std::borrow::Borrow;
+use std::sync::{Arc, PoisonError};
 
 use crossbeam_skiplist::SkipMap;
-use proximadb_meta_core::{AccessPattern, CollectionMetadata, Namespace, Timestamp};
+use proximadb_meta_core::{AccessPattern, CollectionMetadata, Field, Namespace, Timestamp};
 
+use crate::bits::SlotSet;
 use crate::chain::{At, Chain};
-use crate::index::{ByTime, IndexKey, Posting, Postings, keys, post, unpost};
+use crate::grow::Grow;
+use crate::hash::{HashIndex, tag_of};
+use crate::index::{IndexKey, Orders, Postings, keys, post, unpost};
 use crate::plan::Effect;
-use crate::sync::{AtomicBool, AtomicI64, Ordering};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, Mutex, Ordering};
 
 pub(crate) type Record = Arc<CollectionMetadata>;
-/// The versions of one id.
+/// The versions of one record, from its creation to its deletion. Another record may have the slot afterwards.
 pub(crate) type Slot = Chain<Record>;
-/// Who holds a name.
-type Holder = Chain<Arc<Slot>>;
 
 /// Something that no reader needs once all of them read at the number beside it or later.
 #[derive(Debug)]
 pub(crate) enum Garbage {
-    /// Older versions of an id, and the id itself if it is gone.
-    Id(Arc<str>),
-    /// Older holders of a name, and the name itself if it is free.
-    Name(Arc<str>),
+    /// Older versions in a slot, and the slot itself if its record is gone.
+    Slot(u32, Arc<str>),
     /// An index entry that the record may have left.
-    Key(Arc<str>, IndexKey),
+    Key(u32, Arc<str>, IndexKey),
 }
 
 /// What a group of writes adds to the totals of a namespace.
@@ -34,20 +34,30 @@ pub(crate) struct Delta {
     bytes: i64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Space {
     namespace: Namespace,
-    pub(crate) ids: SkipMap<Arc<str>, Arc<Slot>>,
-    pub(crate) names: SkipMap<Arc<str>, Arc<Holder>>,
+    slots: Grow<Slot>,
+    /// Slots from here on were never used.
+    end: AtomicU32,
+    /// Of the writer: used slots without a record.
+    free: Mutex<Vec<u32>>,
+    ids: HashIndex,
+    names: HashIndex,
     pub(crate) owners: Postings<Arc<str>>,
     pub(crate) tags: Postings<Arc<str>>,
     pub(crate) patterns: Postings<AccessPattern>,
-    pub(crate) created: ByTime,
-    pub(crate) updated: ByTime,
-    expiries: ByTime,
+    pub(crate) orders: Orders,
+    expiries: SkipMap<(Timestamp, u32), ()>,
     pub(crate) restoring: AtomicBool,
     records: AtomicI64,
     bytes: AtomicI64,
+}
+
+impl std::fmt::Debug for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Space").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
 }
 
 impl Space {
@@ -61,36 +71,79 @@ impl Space {
 
     /// Whether nothing is left that any reader could see.
     pub(crate) fn is_bare(&self) -> bool {
-        self.ids.is_empty() && self.names.is_empty() && !self.restoring.load(Ordering::SeqCst)
+        self.ids.is_empty() && !self.restoring.load(Ordering::SeqCst)
+    }
+
+    /// Slots from here on were never used.
+    pub(crate) fn end(&self) -> u32 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// What a slot holds at `seq`.
+    pub(crate) fn at(&self, slot: u32, seq: u64) -> At<Record> {
+        self.slots.get(slot).map_or(At::Was(None), |s| s.at(seq))
+    }
+
+    /// The newest record of an id with its slot. For the writer.
+    fn newest_slot(&self, id: &str) -> Option<(u32, Record)> {
+        self.ids.find(tag_of(id), |slot| self.slots.get(slot)?.newest().filter(|r| *r.id == *id).map(|r| (slot, r)))
     }
 
     /// The newest record of an id. For the writer.
     pub(crate) fn newest(&self, id: &str) -> Option<Record> {
-        self.ids.get(id)?.value().newest()
+        self.newest_slot(id).map(|(_, r)| r)
     }
 
     /// The newest holder of a name. For the writer.
     pub(crate) fn newest_holder(&self, name: &str) -> Option<Record> {
-        self.names.get(name)?.value().newest()?.newest()
+        self.names.find(tag_of(name), |slot| self.slots.get(slot)?.newest().filter(|r| *r.name == *name))
     }
 
     pub(crate) fn by_id(&self, id: &str, seq: u64) -> At<Record> {
-        self.ids.get(id).map_or(At::Was(None), |e| e.value().at(seq))
+        self.point(&self.ids, id, seq, |r| *r.id == *id)
     }
 
     pub(crate) fn by_name(&self, name: &str, seq: u64) -> At<Record> {
-        match self.names.get(name).map_or(At::Was(None), |e| e.value().at(seq)) {
-            At::Was(Some(slot)) => slot.at(seq),
-            At::Was(None) => At::Was(None),
-            At::Dropped => At::Dropped,
+        self.point(&self.names, name, seq, |r| *r.name == *name)
+    }
+
+    fn point(&self, index: &HashIndex, text: &str, seq: u64, is: impl Fn(&CollectionMetadata) -> bool) -> At<Record> {
+        let found = index.find(tag_of(text), |slot| match self.at(slot, seq) {
+            At::Was(Some(r)) if is(&r) => Some(At::Was(Some(r))),
+            At::Was(_) => None,
+            At::Dropped => Some(At::Dropped),
+        });
+        found.unwrap_or(At::Was(None))
+    }
+
+    /// The slots under a key.
+    pub(crate) fn posting<K: Ord + Send + 'static + Borrow<Q>, Q: Ord + ?Sized>(
+        index: &Postings<K>,
+        key: &Q,
+    ) -> Option<Arc<SlotSet>> {
+        index.get(key).map(|e| e.value().clone())
+    }
+
+    /// Makes an ordered index, if nobody did before. The caller keeps the writer out.
+    pub(crate) fn make_order(&self, field: Field) {
+        if !self.orders.has(field) {
+            self.orders.make(field, |each| {
+                for slot in 0..self.end() {
+                    if let Some(chain) = self.slots.get(slot) {
+                        chain.any(|r| {
+                            each(slot, r);
+                            false
+                        });
+                    }
+                }
+            });
         }
     }
 
-    pub(crate) fn posting<K: Ord + Send + 'static + std::borrow::Borrow<Q>, Q: Ord + ?Sized>(
-        index: &Postings<K>,
-        key: &Q,
-    ) -> Option<Arc<Posting>> {
-        index.get(key).map(|e| e.value().clone())
+    /// A slot without a record.
+    fn fresh_slot(&self) -> u32 {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| self.end.fetch_add(1, Ordering::AcqRel))
     }
 
     /// Writes one change as version `seq`, which nobody sees before it is published.
@@ -99,10 +152,12 @@ impl Space {
             Effect::Put { record, before } => (before.as_ref(), Some(record)),
             Effect::Delete { before } => (Some(before), None),
         };
-        let Some(id) = after.or(before).map(|r| r.id.clone()) else { return };
-        let slot = self.ids.get_or_insert_with(id.clone(), Arc::default).value().clone();
-        if slot.push(seq, after.cloned()) {
-            garbage.push((seq, Garbage::Id(id.clone())));
+        let Some(id) = after.or(before).map(|r| &r.id) else { return };
+        let known = before.and_then(|_| self.newest_slot(id)).map(|(slot, _)| slot);
+        let slot = known.unwrap_or_else(|| self.fresh_slot());
+        let Some(chain) = self.slots.make(slot) else { return };
+        if chain.push(seq, after.cloned()) {
+            garbage.push((seq, Garbage::Slot(slot, id.clone())));
         }
         // Counters are in no index: the common write changes one chain.
         if let (Some(b), Some(a)) = (before, after)
@@ -113,28 +168,19 @@ impl Space {
         delta.records += i64::from(after.is_some()) - i64::from(before.is_some());
         delta.bytes += after.map_or(0, |r| footprint(r)) - before.map_or(0, |r| footprint(r));
         if let Some(a) = after {
-            if before.is_none_or(|b| b.name != a.name) {
-                let holder = self.names.get_or_insert_with(a.name.clone(), Arc::default);
-                if holder.value().push(seq, Some(slot.clone())) {
-                    garbage.push((seq, Garbage::Name(a.name.clone())));
+            if known.is_none() {
+                self.ids.insert(tag_of(id), slot);
+                if let Some(order) = self.orders.id.get() {
+                    order.insert((id.clone(), slot), ());
                 }
             }
             for key in keys(a).filter(|k| before.is_none_or(|b| !k.holds(b))) {
-                self.add(&key, &id, &slot);
+                self.add(&key, id, slot);
             }
         }
         if let Some(b) = before {
-            if after.is_none_or(|a| a.name != b.name)
-                && let Some(holder) = self.names.get(&b.name)
-            {
-                // A name that moved on within the group belongs to its new holder.
-                if holder.value().newest().is_some_and(|s| Arc::ptr_eq(&s, &slot)) {
-                    holder.value().push(seq, None);
-                }
-                garbage.push((seq, Garbage::Name(b.name.clone())));
-            }
             for key in keys(b).filter(|k| after.is_none_or(|a| !k.holds(a))) {
-                garbage.push((seq, Garbage::Key(id.clone(), key)));
+                garbage.push((seq, Garbage::Key(slot, id.clone(), key)));
             }
         }
     }
@@ -145,51 +191,88 @@ impl Space {
         self.bytes.fetch_add(delta.bytes, Ordering::Relaxed);
     }
 
-    /// Drops what readers at `oldest` and later do not need.
-    pub(crate) fn collect(&self, garbage: &Garbage, oldest: u64) {
+    /// Drops what readers at `oldest` and later do not need. The keys of a record that is gone stand behind its slot in the
+    /// queue, with the same number: the slot is given away only after them, by [`release`](Self::release).
+    pub(crate) fn collect(&self, garbage: &Garbage, oldest: u64) -> Option<u32> {
         match garbage {
-            Garbage::Id(id) => {
-                if let Some(entry) = self.ids.get(id)
-                    && entry.value().prune(oldest)
-                {
-                    entry.remove();
+            Garbage::Slot(slot, id) => {
+                let gone = self.slots.get(*slot).is_some_and(|s| s.prune(oldest));
+                if gone {
+                    self.ids.remove(tag_of(id), *slot);
+                    if let Some(order) = self.orders.id.get() {
+                        order.remove(&(id.clone(), *slot));
+                    }
+                    return Some(*slot);
                 }
             }
-            Garbage::Name(name) => {
-                if let Some(entry) = self.names.get(name)
-                    && entry.value().prune(oldest)
-                {
-                    entry.remove();
+            Garbage::Key(slot, id, key) => self.leave(key, id, *slot),
+        }
+        None
+    }
+
+    /// Makes a slot free for another record.
+    pub(crate) fn release(&self, slot: u32) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    }
+
+    fn add(&self, key: &IndexKey, id: &Arc<str>, slot: u32) {
+        match key {
+            IndexKey::Name(v) => {
+                self.names.insert(tag_of(v), slot);
+                if let Some(order) = self.orders.name.get() {
+                    order.insert((v.clone(), slot), ());
                 }
             }
-            Garbage::Key(id, key) => {
-                // The id's own entry stands before this one in the queue: what is kept is what somebody sees.
-                if !self.ids.get(id).is_some_and(|e| e.value().any(|r| key.holds(r))) {
-                    self.take(key, id);
+            IndexKey::Owner(v) => post(&self.owners, v, slot),
+            IndexKey::Tag(v) => post(&self.tags, v, slot),
+            IndexKey::Pattern(v) => post(&self.patterns, v, slot),
+            IndexKey::Created(v) => {
+                if let Some(order) = self.orders.created.get() {
+                    order.insert((*v, id.clone(), slot), ());
                 }
             }
+            IndexKey::Updated(v) => {
+                if let Some(order) = self.orders.updated.get() {
+                    order.insert((*v, id.clone(), slot), ());
+                }
+            }
+            IndexKey::Expires(v) => drop(self.expiries.insert((*v, slot), ())),
         }
     }
 
-    fn add(&self, key: &IndexKey, id: &Arc<str>, slot: &Arc<Slot>) {
-        match key {
-            IndexKey::Owner(v) => post(&self.owners, v, id, slot),
-            IndexKey::Tag(v) => post(&self.tags, v, id, slot),
-            IndexKey::Pattern(v) => post(&self.patterns, v, id, slot),
-            IndexKey::Created(v) => drop(self.created.insert((*v, id.clone()), slot.clone())),
-            IndexKey::Updated(v) => drop(self.updated.insert((*v, id.clone()), slot.clone())),
-            IndexKey::Expires(v) => drop(self.expiries.insert((*v, id.clone()), slot.clone())),
+    /// Takes a slot from under a key, unless a version that somebody may see stands there.
+    fn leave(&self, key: &IndexKey, id: &Arc<str>, slot: u32) {
+        let seen = |test: &dyn Fn(&Record) -> bool| self.slots.get(slot).is_some_and(|s| s.any(|r| test(r)));
+        if let IndexKey::Name(v) = key {
+            // By the part of the hash that an entry has: another name of this slot may share it.
+            let tag = tag_of(v);
+            if !seen(&|r| tag_of(&r.name) == tag) {
+                self.names.remove(tag, slot);
+            }
         }
-    }
-
-    fn take(&self, key: &IndexKey, id: &Arc<str>) {
+        if seen(&|r| key.holds(r)) {
+            return;
+        }
         match key {
-            IndexKey::Owner(v) => unpost(&self.owners, v, id),
-            IndexKey::Tag(v) => unpost(&self.tags, v, id),
-            IndexKey::Pattern(v) => unpost(&self.patterns, v, id),
-            IndexKey::Created(v) => drop(self.created.remove(&(*v, id.clone()))),
-            IndexKey::Updated(v) => drop(self.updated.remove(&(*v, id.clone()))),
-            IndexKey::Expires(v) => drop(self.expiries.remove(&(*v, id.clone()))),
+            IndexKey::Name(v) => {
+                if let Some(order) = self.orders.name.get() {
+                    order.remove(&(v.clone(), slot));
+                }
+            }
+            IndexKey::Owner(v) => unpost(&self.owners, v, slot),
+            IndexKey::Tag(v) => unpost(&self.tags, v, slot),
+            IndexKey::Pattern(v) => unpost(&self.patterns, v, slot),
+            IndexKey::Created(v) => {
+                if let Some(order) = self.orders.created.get() {
+                    order.remove(&(*v, id.clone(), slot));
+                }
+            }
+            IndexKey::Updated(v) => {
+                if let Some(order) = self.orders.updated.get() {
+                    order.remove(&(*v, id.clone(), slot));
+                }
+            }
+            IndexKey::Expires(v) => drop(self.expiries.remove(&(*v, slot))),
         }
     }
 
@@ -207,18 +290,27 @@ impl Space {
         let mut n = 0;
         let mut next = self.expiries.front();
         while let Some(entry) = next {
-            let (at, _) = entry.key();
-            if *at > now {
+            let (at, slot) = *entry.key();
+            if at > now {
                 break;
             }
-            n += u64::from(entry.value().newest().is_some_and(|r| r.expires_at == Some(*at)));
+            let newest = self.slots.get(slot).and_then(Chain::newest);
+            n += u64::from(newest.is_some_and(|r| r.expires_at == Some(at)));
             next = entry.next();
         }
         n
     }
+
+    /// Every record at `seq`, in no order.
+    pub(crate) fn all(&self, seq: u64) -> impl Iterator<Item = Record> + '_ {
+        (0..self.end()).filter_map(move |slot| match self.at(slot, seq) {
+            At::Was(record) => record,
+            At::Dropped => None,
+        })
+    }
 }
 
-/// Bytes of a record's own memory: the struct and its texts. Index nodes and the allocator's overhead are not in it.
+/// Bytes of a record's own memory: the struct and its texts. Index entries and the allocator's overhead are not in it.
 fn footprint(r: &CollectionMetadata) -> i64 {
     let texts = r.id.len()
         + r.name.len()

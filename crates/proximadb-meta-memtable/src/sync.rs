@@ -3,7 +3,7 @@
 #[cfg(not(test))]
 pub(crate) use std::sync::Mutex;
 #[cfg(not(test))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(not(test))]
 pub(crate) use arc_swap::ArcSwapOption;
@@ -13,7 +13,7 @@ pub(crate) use self::scheduled::ArcSwapOption;
 #[cfg(test)]
 pub(crate) use shuttle::sync::Mutex;
 #[cfg(test)]
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// Empties a cell that nobody else can reach any more.
 pub(crate) fn take<T>(cell: &mut ArcSwapOption<T>) -> Option<std::sync::Arc<T>> {

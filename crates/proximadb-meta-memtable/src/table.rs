@@ -1,12 +1,12 @@
 //! The table of all namespaces: one writer publishes, readers take no lock.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::driver::{Key, Prepared, Push, Refusal, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
-use proximadb_meta_core::{Namespace, Timestamp};
+use proximadb_meta_core::{Error, ErrorKind, Namespace, Timestamp};
 
 use crate::chain::At;
 use crate::flaw::{Flaw, flawed};
@@ -106,15 +106,23 @@ impl Table {
         self.snapshots.publish(seq);
     }
 
-    /// Drops what no reader needs any more. The queue is in order of its numbers.
+    /// Drops what no reader needs any more. The queue is in order of its numbers; all of one number goes at once, and only then
+    /// are the slots of records that are gone given away.
     fn collect(&self, queue: &mut VecDeque<(u64, Arc<Space>, Garbage)>) {
         let oldest = if flawed(Flaw::SweptTooSoon) { self.snapshots.published() } else { self.snapshots.oldest() };
+        // A slot may have several entries in the queue, the last of them that of its end.
+        let mut gone: HashMap<(*const Space, u32), Arc<Space>> = HashMap::new();
         while queue.front().is_some_and(|(seq, ..)| *seq <= oldest) {
-            if let Some((_, space, garbage)) = queue.pop_front() {
-                space.collect(&garbage, oldest);
-                if space.is_bare() {
-                    self.spaces.remove(space.namespace());
-                }
+            if let Some((_, space, garbage)) = queue.pop_front()
+                && let Some(slot) = space.collect(&garbage, oldest)
+            {
+                gone.insert((Arc::as_ptr(&space), slot), space);
+            }
+        }
+        for ((_, slot), space) in gone {
+            space.release(slot);
+            if space.is_bare() {
+                self.spaces.remove(space.namespace());
             }
         }
     }
@@ -134,30 +142,30 @@ impl Table {
     /// Reads in order at the instant of a snapshot of this table.
     #[must_use]
     pub fn scan_at(&self, snapshot: &Snapshot, ns: &Namespace, request: &Scan) -> Scanned {
-        match self.space(ns) {
-            Some(space) => scan::scan(&space, snapshot.seq(), request),
-            None => Scanned::new(Vec::new(), None, 0, "empty namespace"),
+        let Some(space) = self.space(ns) else { return Scanned::new(Vec::new(), None, 0, "empty namespace") };
+        loop {
+            match scan::scan(&space, snapshot.seq(), request) {
+                Some(scanned) => return scanned,
+                None => {
+                    let _writer = self.garbage.lock().unwrap_or_else(PoisonError::into_inner);
+                    space.make_order(request.order.field());
+                }
+            }
         }
     }
 
-    /// What the indexes answer: equality of id, name, owner and access pattern, and one tag.
+    /// Every leaf: records are here, and each candidate is checked against the whole filter.
     #[must_use]
-    pub fn push(literal: &Literal) -> Push {
-        if scan::is_indexed(literal) { Push::Exact } else { Push::No }
+    pub fn push(_: &Literal) -> Push {
+        Push::Exact
     }
 
-    /// Every record of a namespace by id at the instant of a snapshot. O(n) pointers.
+    /// Every record of a namespace by id at the instant of a snapshot. O(n log n), O(n) pointers.
     #[must_use]
     pub fn records_at(&self, snapshot: &Snapshot, ns: &Namespace) -> Vec<Record> {
         let Some(space) = self.space(ns) else { return Vec::new() };
-        let mut records = Vec::new();
-        let mut next = space.ids.front();
-        while let Some(entry) = next {
-            if let At::Was(Some(record)) = entry.value().at(snapshot.seq()) {
-                records.push(record);
-            }
-            next = entry.next();
-        }
+        let mut records: Vec<Record> = space.all(snapshot.seq()).collect();
+        records.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         records
     }
 
@@ -196,6 +204,18 @@ impl Table {
     #[must_use]
     pub fn is_restoring(&self, ns: &Namespace) -> bool {
         self.space(ns).is_some_and(|s| s.restoring.load(Ordering::SeqCst))
+    }
+
+    /// Refuses a call into a namespace that is being restored, unless it is the restore's own.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub fn admit(&self, ns: &Namespace, restoring: bool) -> Result<(), Error> {
+        if restoring || !self.is_restoring(ns) {
+            return Ok(());
+        }
+        let what = "the namespace is being restored, or a restore failed half way";
+        Err(Error::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace"))
     }
 
     /// Every namespace that is being restored.

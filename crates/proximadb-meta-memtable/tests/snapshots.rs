@@ -157,7 +157,7 @@ fn readers_beside_a_writer_see_whole_units() {
             })
         })
         .collect();
-    for n in 1..20_000 {
+    for n in 1..2_000 {
         let put = |id: &str| {
             let before = table.get(&ns, Key::Id(id));
             let expect = before.as_deref().map_or(Expect::Absent, Expect::exactly);

@@ -44,6 +44,16 @@ bugs! {
     DoubledPageRow,
     /// A read shows what an earlier one cached.
     StaleRead,
+    /// A read now and then shows the record as before its last update.
+    StaleByOne,
+    /// The old name of a record shows it once more.
+    StaleName,
+    /// An update now and then is acknowledged and not done.
+    UpdateNotDone,
+    /// An update compares first and writes later, whatever came between.
+    CompareThenUpdate,
+    /// A delta now and then counts twice.
+    DeltaTwice,
     /// Of two deltas at once one is lost.
     CounterLost,
     /// A delta moves the version.
@@ -130,6 +140,8 @@ struct Memory {
     taken: HashSet<String>,
     flying: HashMap<String, usize>,
     doubles: usize,
+    previous: HashMap<String, Record>,
+    turns: usize,
 }
 
 /// A backend with one mistake.
@@ -168,6 +180,16 @@ impl Buggy {
 
     fn is(&self, bug: Bug) -> bool {
         self.bug == bug
+    }
+
+    /// Whether the bug shows itself this time: once in `n` times.
+    fn strikes(&self, bug: Bug, n: usize) -> bool {
+        if !self.is(bug) {
+            return false;
+        }
+        let mut memory = self.memory();
+        memory.turns += 1;
+        memory.turns.is_multiple_of(n)
     }
 
     /// What a reader gets to see of a record.
@@ -263,7 +285,7 @@ impl Buggy {
                     _ => Err(e),
                 };
             }
-            Bug::LostUpdate | Bug::AbaAccepted => {}
+            Bug::LostUpdate | Bug::AbaAccepted | Bug::CompareThenUpdate => {}
             _ => return Err(e),
         }
         (r.version, r.incarnation) = (now.version, now.incarnation);
@@ -311,6 +333,11 @@ impl MetadataBackend for Buggy {
         if self.is(Bug::StaleRead) {
             return Ok(self.memory().cached.entry(key).or_insert(found).clone());
         }
+        if self.strikes(Bug::StaleByOne, 3)
+            && let Some(r) = self.memory().previous.get(&key)
+        {
+            return Ok(Some(r.clone()));
+        }
         if found.is_none() && self.is(Bug::ExpiryLate) {
             let now = self.clock.now();
             return Ok(self.memory().shadow.get(&key).filter(|r| r.expires_at == Some(now)).cloned());
@@ -319,7 +346,11 @@ impl MetadataBackend for Buggy {
     }
 
     async fn get_collection_by_name(&self, name: &str) -> Result<Option<Record>> {
-        Ok(self.inner.get_collection_by_name(name).await?.and_then(|r| self.shown(r)))
+        let found = self.inner.get_collection_by_name(name).await?;
+        if self.is(Bug::StaleName) && found.is_none() {
+            return Ok(self.memory().previous.remove(&self.key(name)));
+        }
+        Ok(found.and_then(|r| self.shown(r)))
     }
 
     async fn update_collection(&self, record: CollectionMetadata) -> Result<Record> {
@@ -333,10 +364,30 @@ impl MetadataBackend for Buggy {
         if self.memory().taken.contains(&self.key(&record.name)) {
             return Err(Error::name_taken(&record.name));
         }
+        let is_base = |b: &CollectionMetadata| (b.version, b.incarnation) == (record.version, record.incarnation);
+        let compared = before.as_ref().is_some_and(|b| is_base(b));
+        if compared && self.strikes(Bug::UpdateNotDone, 3) {
+            let mut r = record.clone();
+            r.version += 1;
+            return Ok(Arc::new(r));
+        }
+        if compared && self.is(Bug::CompareThenUpdate) {
+            tokio::task::yield_now().await;
+        }
         let stored = match self.inner.update_collection(record.clone()).await {
             Ok(stored) => stored,
+            Err(e) if self.is(Bug::CompareThenUpdate) && !compared => return Err(e),
             Err(e) => self.retry_update(record.clone(), e).await?,
         };
+        if let Some(b) = &before {
+            match self.bug {
+                Bug::StaleByOne => drop(self.memory().previous.insert(self.key(&b.id), b.clone())),
+                Bug::StaleName if b.name != stored.name => {
+                    drop(self.memory().previous.insert(self.key(&b.name), b.clone()));
+                }
+                _ => {}
+            }
+        }
         if let Some(b) = before.filter(|b| self.is(Bug::NameKeptOnRename) && b.name != stored.name) {
             let old = self.key(&b.name);
             self.memory().taken.insert(old);
@@ -436,6 +487,11 @@ impl MetadataBackend for Buggy {
             return moved;
         }
         match self.inner.record_stats(id, delta).await {
+            Ok(r) if self.strikes(Bug::DeltaTwice, 3) => {
+                // Sent again although it was done; the answer is of the first.
+                let _ = self.inner.record_stats(id, delta).await;
+                Ok(r)
+            }
             Ok(_) if self.is(Bug::CounterBumpsVersion) => {
                 let Some(r) = self.inner.get_collection(id).await? else { return Err(Error::not_found(id)) };
                 let change = Change::AccessPattern(r.access_pattern);

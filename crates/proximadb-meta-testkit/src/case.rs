@@ -114,6 +114,8 @@ pub struct Case {
     pub rule: u8,
     /// What the backend must have.
     pub needs: Need,
+    /// How many threads serve its tasks; 1: all run on one, interleaved only where they wait.
+    pub threads: usize,
     /// The test.
     pub run: for<'a> fn(&'a mut Store) -> CaseFuture<'a>,
 }
@@ -130,7 +132,12 @@ impl Case {
     /// # Errors
     /// What is wrong with the backend.
     pub fn run_on(&self, fixture: &Arc<dyn Fixture>) -> CaseResult {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let mut builder = match self.threads {
+            0 | 1 => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        };
+        let runtime = builder
+            .worker_threads(self.threads.max(1))
             .enable_time()
             .enable_io()
             .build()

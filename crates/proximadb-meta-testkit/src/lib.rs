@@ -5,6 +5,9 @@
 //! the backend does not declare is listed as ignored, with the reason as its kind. Everything is counted by seed: nothing
 //! sleeps, and a failure is the same failure when it is run again.
 //!
+//! What several threads did at once is recorded as a [`history`], and checked for one order of the calls that explains every
+//! answer.
+//!
 //! The suite tests itself: [`matrix`] runs all cases against seeded [`bugs`] and fails when a bug is not caught.
 
 #[macro_use]
@@ -15,6 +18,7 @@ mod cancel;
 pub mod case;
 mod concurrency;
 pub mod fixture;
+pub mod history;
 pub mod matrix;
 pub mod model;
 pub mod random;

@@ -8,7 +8,7 @@ use proximadb_meta_core::{Clock, Result};
 
 use crate::bugs::{Bug, Buggy};
 use crate::fixture::{BackupDir, Fixture, Opened};
-use crate::{CaseResult, all_cases, capabilities_of};
+use crate::{Case, CaseResult, all_cases, capabilities_of};
 
 struct BuggyFixture {
     inner: Arc<dyn Fixture>,
@@ -44,14 +44,21 @@ impl Matrix {
     /// # Errors
     /// When a store cannot be opened.
     pub fn run<F: Fixture>(fixture: F) -> CaseResult<Self> {
+        Self::of(fixture, all_cases(), Bug::ALL)
+    }
+
+    /// The part of [`run`](Self::run) with these cases and these bugs.
+    ///
+    /// # Errors
+    /// When a store cannot be opened.
+    pub fn of<F: Fixture>(fixture: F, mut cases: Vec<Case>, bugs: &[Bug]) -> CaseResult<Self> {
         let inner: Arc<dyn Fixture> = Arc::new(fixture);
         let capabilities = capabilities_of(&inner)?;
         let has_backup_dir = inner.backup_dir().is_some();
-        let mut cases = all_cases();
         cases.retain(|c| c.needs != crate::Need::Durable && c.needs.missing(&capabilities, has_backup_dir).is_none());
         // A case that the right backend fails says nothing about a wrong one.
         cases.retain(|c| c.run_on(&inner).is_ok());
-        let rows = Bug::ALL
+        let rows = bugs
             .iter()
             .map(|&bug| {
                 let buggy: Arc<dyn Fixture> = Arc::new(BuggyFixture { inner: inner.clone(), bug });

@@ -11,6 +11,8 @@ use proximadb_meta_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::avro_bounds::{self, MAX_ENTRIES};
+
 const UNIT_SCHEMA: &str = include_str!("unit.v1.avsc");
 
 static UNIT: LazyLock<Schema> =
@@ -149,8 +151,12 @@ impl RecordV1 {
 /// The bytes of a unit.
 ///
 /// # Errors
-/// `Internal`: the schema and the struct disagree.
+/// `InvalidInput` for more entries than [`MAX_ENTRIES`]; `Internal`: the schema and the struct disagree.
 pub(crate) fn encode(unit: &Unit) -> Result<Vec<u8>> {
+    let entries = unit.deletes.len().max(unit.puts.len()).max(unit.counters.len());
+    if entries > MAX_ENTRIES {
+        return Err(Error::invalid(format!("a unit has {entries} entries; the log takes {MAX_ENTRIES} at once")));
+    }
     let v1 = UnitV1 {
         namespace: unit.namespace.as_str().to_owned(),
         deletes: unit.deletes.clone(),
@@ -168,6 +174,8 @@ pub(crate) fn encode(unit: &Unit) -> Result<Vec<u8>> {
 /// # Errors
 /// `Corruption`.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Unit> {
+    avro_bounds::check(bytes)
+        .map_err(|(at, what)| corrupt(format!("a unit cannot be decoded: at its byte {at}, {what}")))?;
     let failed = |e| corrupt("a unit cannot be decoded").with_source(e);
     let mut rest = bytes;
     let v1: UnitV1 = READER.read_deser(&mut rest).map_err(failed)?;
@@ -203,4 +211,45 @@ pub(crate) fn decode_restoring(bytes: &[u8]) -> Result<(Namespace, bool)> {
     let (on, name) = bytes.split_first().filter(|(on, _)| **on <= 1).ok_or_else(bad)?;
     let name = std::str::from_utf8(name).map_err(|_| bad())?;
     Ok((Namespace::new(name).map_err(|_| bad())?, *on == 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units() -> [Unit; 3] {
+        let mut full = CollectionMetadata::new("n", 3, DistanceMetric::new("own"));
+        full.id = "i".into();
+        full.incarnation = Incarnation(u64::MAX);
+        full.expires_at = Some(Timestamp::MAX);
+        full.retention = Some(Retention { retain_days: 9, auto_delete: true });
+        full.description = Some("d".repeat(limits::MAX_DESCRIPTION_BYTES).into());
+        full.owner = Some("o".into());
+        full.tags = (0..limits::MAX_TAGS).map(|n| format!("t{n}")).collect();
+        let counters = Counters { id: "c".into(), incarnation: i64::MIN, vectors: (1 << 53) - 1, bytes: 0 };
+        let put = Unit { puts: vec![Arc::new(full)], ..Unit::default() };
+        let rest = Unit { deletes: vec!["a".into(), "b".into()], counters: vec![counters], ..Unit::default() };
+        [Unit::default(), put, rest]
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_and_no_prefix_of_it_is() {
+        for unit in units() {
+            let bytes = encode(&unit).unwrap();
+            assert_eq!(decode(&bytes).unwrap(), unit);
+            for cut in 0..bytes.len() {
+                assert_eq!(decode(&bytes[..cut]).unwrap_err().kind(), ErrorKind::Corruption, "cut at {cut}");
+            }
+            let e = decode(&[&bytes[..], &[0]].concat()).unwrap_err();
+            assert!(e.to_string().contains("bytes follow"), "{e}");
+        }
+    }
+
+    #[test]
+    fn a_unit_that_could_not_be_read_back_is_not_written() {
+        let many = Unit { deletes: vec![String::from("x"); MAX_ENTRIES + 1], ..Unit::default() };
+        assert_eq!(encode(&many).unwrap_err().kind(), ErrorKind::InvalidInput);
+        let most = Unit { deletes: vec![String::from("x"); MAX_ENTRIES], ..Unit::default() };
+        assert_eq!(decode(&encode(&most).unwrap()).unwrap(), most);
+    }
 }

@@ -20,7 +20,8 @@ use proximadb_meta_core::{
 use proximadb_meta_memtable::Table;
 use tokio::sync::oneshot;
 
-use crate::engine::{Engine, Shared, restoring_error};
+use crate::avro_bounds::MAX_ENTRIES;
+use crate::engine::{Engine, Shared};
 use crate::files::{LOCK, MARKER, temporary_name};
 use crate::frame::MAX_PAYLOAD;
 use crate::log::Log;
@@ -106,6 +107,11 @@ pub async fn open_storage(storage: Arc<dyn Storage>, segment_bytes: u64) -> Resu
 
 /// A batch of changes to large records can be larger in the log than in the call. It is refused before it joins a group.
 fn fits(unit: &Prepared) -> Result<()> {
+    let entries = unit.writes.len();
+    if entries > MAX_ENTRIES {
+        return Err(Error::unsupported(format!("the batch has {entries} writes; the log takes {MAX_ENTRIES} at once"))
+            .with_hint("split it; each part is atomic by itself"));
+    }
     let bytes: usize = unit.writes.iter().map(log_bytes).sum();
     if bytes > MAX_PAYLOAD {
         return Err(Error::unsupported(format!("the batch writes {bytes} bytes; the log takes {MAX_PAYLOAD} at once"))
@@ -131,10 +137,7 @@ impl WalDriver {
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::closed());
         }
-        if !call.restoring && self.shared.table.is_restoring(&call.namespace) {
-            return Err(restoring_error());
-        }
-        Ok(())
+        self.shared.table.admit(&call.namespace, call.restoring)
     }
 
     /// Hands a request to the writer and waits. Dropping the wait lets it complete.

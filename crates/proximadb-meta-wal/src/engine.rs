@@ -122,8 +122,8 @@ impl Engine {
         restoring: bool,
         reply: R,
     ) -> Option<(R, Error)> {
-        if !restoring && self.shared.table.is_restoring(namespace) {
-            return Some((reply, restoring_error()));
+        if let Err(e) = self.shared.table.admit(namespace, restoring) {
+            return Some((reply, e));
         }
         match self.shared.table.plan(&mut group.overlay, namespace, unit) {
             Ok(effects) => {
@@ -294,11 +294,6 @@ fn fill(table: &Table, state: &State) {
     for namespace in &state.restoring {
         table.set_restoring(namespace, true);
     }
-}
-
-pub(crate) fn restoring_error() -> Error {
-    Error::new(ErrorKind::Unavailable, "the namespace is being restored, or a restore failed half way")
-        .with_hint("wait for it, or restore again with replace")
 }
 
 fn log_unit(effects: &Effects) -> Unit {

@@ -10,6 +10,8 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) const FILE_HEADER: usize = 64;
 /// Length of a frame header.
 pub(crate) const FRAME_HEADER: usize = 32;
+/// Numbers of files and of frames end here: one more always has room.
+const MAX_NUMBER: u64 = 1 << 62;
 /// Longest payload: checked before anything is allocated for it.
 pub(crate) const MAX_PAYLOAD: usize = 64 * 1024 * 1024;
 
@@ -108,6 +110,9 @@ impl FileHeader {
         }
         if format == 0 || head[20..24].iter().chain(&head[56..60]).any(|b| *b != 0) {
             return bad(20, "reserved bytes of the file header are set");
+        }
+        if number.max(u64_at(head, 32)) > MAX_NUMBER {
+            return bad(24, "the file has a number that no log reaches");
         }
         Ok(Self { kind, number, seq: u64_at(head, 32), salt: salt_of(head) })
     }

@@ -13,6 +13,7 @@
 //! it gathers what waits into a group, syncs once, publishes, answers. Reads never touch the disk: the whole catalog is in
 //! memory. One process opens a directory at a time.
 
+mod avro_bounds;
 mod codec;
 mod driver;
 mod engine;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use proximadb_meta_core::limits::MAX_SAFE_INTEGER;
 use proximadb_meta_core::{CollectionMetadata, Namespace, Result};
 
 use crate::codec::{self, Unit};
@@ -30,9 +31,10 @@ impl State {
             if record.incarnation.0.cast_signed() != c.incarnation {
                 return Err("a unit counts on another life of a record");
             }
+            let count = |n| u64::try_from(n).ok().filter(|n| *n <= MAX_SAFE_INTEGER).ok_or("a counter is out of range");
             let record = Arc::make_mut(record);
-            record.vector_count = u64::try_from(c.vectors).map_err(|_| "a counter is negative")?;
-            record.total_size_bytes = u64::try_from(c.bytes).map_err(|_| "a counter is negative")?;
+            record.vector_count = count(c.vectors)?;
+            record.total_size_bytes = count(c.bytes)?;
         }
         for record in unit.puts {
             table.insert(record.id.clone(), record);
@@ -84,6 +86,10 @@ pub(crate) fn segment(
     while at < bytes.len() {
         let rest = bytes.get(at..).unwrap_or_default();
         if closed || turned {
+            // Zeros that were written ahead, and that a crash kept from being taken away.
+            if rest.iter().all(|b| *b == 0) {
+                break;
+            }
             return Err(damaged(name, at, "bytes follow the last frame"));
         }
         match frame::read(rest, &header.salt) {
@@ -174,8 +180,11 @@ pub(crate) fn checkpoint(bytes: &[u8], name: &str, number: u64) -> Result<(State
                 state.apply(unit).map_err(|what| damaged(name, at, what))?;
             }
             Kind::Restoring => {
-                let (namespace, _) =
+                let (namespace, on) =
                     codec::decode_restoring(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
+                if !on {
+                    return Err(damaged(name, at, "a checkpoint marks a namespace as not being restored"));
+                }
                 state.restoring.insert(namespace);
             }
             Kind::End if at + found.length() == bytes.len() => return Ok((state, header.seq)),

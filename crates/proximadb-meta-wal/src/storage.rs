@@ -204,10 +204,67 @@ impl Storage for FileStorage {
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(self.dir.join(name))?;
+        Ok(Box::new(Locked::take(file)?))
+    }
+}
+
+/// A locked file. It is unlocked when dropped, and not merely closed: a process that another thread starts at that moment has a
+/// copy of the file until it runs its program, and would keep the lock.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Locked {
+    fn take(file: File) -> io::Result<Self> {
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(file)),
+            Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(e)) => Err(e),
         }
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing it is what is left where this fails.
+        let _ = self.0.unlock();
+    }
+}
+
+impl StorageFile for Locked {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        StorageFile::write_at(&mut self.0, offset, bytes)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        StorageFile::read_at(&self.0, offset, into)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn set_length(&mut self, length: u64) -> io::Result<()> {
+        self.0.set_length(length)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        StorageFile::sync_data(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_file_does_not_keep_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || OpenOptions::new().append(true).create(true).open(dir.path().join("LOCK")).unwrap();
+        let locked = Locked::take(open()).unwrap();
+        let copy = locked.0.try_clone().unwrap();
+        assert_eq!(Locked::take(open()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(locked);
+        Locked::take(open()).unwrap();
+        drop(copy);
     }
 }

@@ -103,3 +103,22 @@ async fn backup_and_restore_replace_only_when_asked() {
     assert_eq!(e.kind(), ErrorKind::Corruption, "{e}");
     assert_eq!(catalog.count_collections(None).await.unwrap(), 3);
 }
+
+#[tokio::test]
+async fn a_failed_checkpoint_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = open(dir.path()).await;
+    catalog.create_collection(record("a")).await.unwrap();
+    // Something that a file cannot replace stands where the checkpoint gets its name.
+    let obstacle = dir.path().join("checkpoint-0000000002.ckpt");
+    std::fs::create_dir(&obstacle).unwrap();
+    let e = catalog.maintain().await.unwrap_err();
+    assert!(e.message().contains("checkpoint"), "{e}");
+    assert!(!dir.path().join("checkpoint-0000000002.ckpt.tmp").exists());
+    std::fs::remove_dir(&obstacle).unwrap();
+    catalog.create_collection(record("b")).await.unwrap();
+    catalog.maintain().await.unwrap();
+    let before = catalog.list_collections(None).await.unwrap();
+    catalog.close().await.unwrap();
+    assert_eq!(open(dir.path()).await.list_collections(None).await.unwrap(), before);
+}

@@ -142,6 +142,36 @@ fn a_newer_format_is_refused_with_the_reason_and_left_alone() {
 }
 
 #[test]
+fn a_marker_that_says_being_made_over_a_log_is_damage_and_removes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), 1);
+    fs::write(dir.path().join("FORMAT"), "proximadb-meta-wal format 1, being created\n").unwrap();
+    let e = open(dir.path()).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Corruption, "{e}");
+    fs::write(dir.path().join("FORMAT"), "proximadb-meta-wal format 1\n").unwrap();
+    assert_eq!(ids(&open(dir.path()).unwrap().1), ["id-0"]);
+    // What making a directory leaves when it is killed is no damage.
+    let new = tempfile::tempdir().unwrap();
+    drop(open(new.path()).unwrap());
+    fs::write(new.path().join("FORMAT"), "proximadb-meta-wal format 1, being created\n").unwrap();
+    assert_eq!(open(new.path()).unwrap().1, State::default());
+}
+
+#[test]
+fn a_counter_that_no_record_can_have_is_damage() {
+    for (vectors, bytes) in [(1 << 53, 0), (0, 1 << 53), (-1, 0), (0, i64::MIN)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut log, _) = open(dir.path()).unwrap();
+        let counters = Counters { id: "id-0".into(), incarnation: u64::MAX.cast_signed(), vectors, bytes };
+        log.append(&[put(0), Entry::Unit(Unit { counters: vec![counters], ..Unit::default() })]).unwrap();
+        drop(log);
+        let e = open(dir.path()).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Corruption, "{e}");
+        assert!(e.to_string().contains("wal-0000000001.log, byte"), "{e}");
+    }
+}
+
+#[test]
 fn opening_and_closing_leaves_no_files_behind() {
     let dir = tempfile::tempdir().unwrap();
     for _ in 0..10 {

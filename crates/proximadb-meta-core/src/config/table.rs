@@ -16,7 +16,7 @@ use super::place::{Door, Place, quote, shorten};
 use super::value::{Given, Lookup, OptionValue};
 
 /// Longest TOML text, in bytes.
-pub const MAX_TOML_BYTES: usize = 1024 * 1024;
+pub const MAX_TOML_BYTES: usize = 256 * 1024;
 
 const TABLE: &str = "metadata_storage";
 const TEXTS: [&str; 3] = ["connection_string", "backend_type", "location"];
@@ -81,11 +81,30 @@ fn config(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, what)
 }
 
-/// Line and column of a byte, both counted from 1, the column in characters.
+/// A place in a text that only moves forward, so that the places of any number of keys cost one reading.
+struct Walk<'a> {
+    text: &'a str,
+    at: usize,
+    line: usize,
+    column: usize,
+}
+
+impl Walk<'_> {
+    /// Line and column of a byte, both counted from 1, the column in characters.
+    fn to(&mut self, byte: usize) -> (usize, usize) {
+        for c in self.text.get(self.at..byte.min(self.text.len())).unwrap_or_default().chars() {
+            self.column += 1;
+            if c == '\n' {
+                (self.line, self.column) = (self.line + 1, 1);
+            }
+        }
+        self.at = self.at.max(byte);
+        (self.line, self.column)
+    }
+}
+
 fn position(text: &str, byte: usize) -> (usize, usize) {
-    let before = text.get(..byte.min(text.len())).unwrap_or(text);
-    let line = before.rsplit('\n').next().unwrap_or("");
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
+    Walk { text, at: 0, line: 1, column: 1 }.to(byte)
 }
 
 struct Key<'a> {
@@ -98,8 +117,9 @@ struct Key<'a> {
 fn keys<'a>(text: &str, path: &str, table: &'a DeTable<'a>) -> Vec<Key<'a>> {
     let mut keys: Vec<_> = table.iter().map(|(k, v)| (k.span().start, k.get_ref().as_ref(), v.get_ref())).collect();
     keys.sort_unstable_by_key(|(start, ..)| *start);
+    let mut walk = Walk { text, at: 0, line: 1, column: 1 };
     let key = |(start, name, value): (usize, &'a str, &'a DeValue<'a>)| {
-        let (line, column) = position(text, start);
+        let (line, column) = walk.to(start);
         let path = format!("{path}{}{}", if path.is_empty() { "" } else { "." }, shorten(name).escape_debug());
         Key { name, value, place: Place::Key { line, column, path } }
     };

@@ -1,6 +1,7 @@
 //! The words of the text form, each with its column.
 
 use super::ast::Op;
+use crate::config::quote;
 use crate::error::{Detail, Error, Result};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +23,8 @@ pub(super) enum Token {
 impl Token {
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Word(w) => format!("{w:?}"),
-            Self::Quoted(q) => format!("the text {q:?}"),
+            Self::Word(w) => quote(w),
+            Self::Quoted(q) => format!("the text {}", quote(q)),
             Self::Op(op) => format!("\"{op}\""),
             Self::Colon => "\":\"".to_owned(),
             Self::Star => "\"*\"".to_owned(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ast::{ConfigValue, Filter, Leaf, Op};
 use super::build::MAX_DEPTH;
 use super::lex::{Token, at, tokens};
+use crate::config::quote;
 use crate::error::Result;
 use crate::record::{Field, FieldKind};
 use crate::suggest::did_you_mean;
@@ -129,7 +130,9 @@ impl Parser {
 
     fn function(&mut self, name: &str) -> Result<Filter> {
         if !FUNCTIONS.contains(&name) {
-            return Err(self.error(format!("{name:?} is not a function")).with_hint(did_you_mean(name, FUNCTIONS)));
+            return Err(self
+                .error(format!("{} is not a function", quote(name)))
+                .with_hint(did_you_mean(name, FUNCTIONS)));
         }
         self.at += 2;
         let leaf = if name == "text" {
@@ -187,8 +190,11 @@ impl Parser {
             number => match number.parse::<f64>() {
                 Ok(x) if x.is_finite() => ConfigValue::Number(x),
                 _ => {
-                    return Err(at(column, format!("expected a number, a quoted text, true or false, not {number:?}"))
-                        .with_hint("put texts in double quotes"));
+                    return Err(at(
+                        column,
+                        format!("expected a number, a quoted text, true or false, not {}", quote(number)),
+                    )
+                    .with_hint("put texts in double quotes"));
                 }
             },
         };
@@ -216,7 +222,8 @@ impl Parser {
             FieldKind::Text => Leaf::Text { field, op, value: self.text("a text")?.into() },
             FieldKind::Number => {
                 let text = self.text("a whole number")?;
-                let value = text.parse().map_err(|_| at(column, format!("expected a whole number, not {text:?}")))?;
+                let value =
+                    text.parse().map_err(|_| at(column, format!("expected a whole number, not {}", quote(&text))))?;
                 Leaf::Number { field, op, value }
             }
             FieldKind::Time => {
@@ -258,7 +265,8 @@ impl Parser {
                 while self.peek() == &Token::Dot
                     && let Token::Word(more) = self.peek_after()
                 {
-                    text = format!("{text}.{more}");
+                    text.push('.');
+                    text.push_str(more);
                     self.at += 2;
                 }
                 Ok(text)
@@ -272,7 +280,8 @@ impl Parser {
         let mut text = self.text("a time")?;
         while self.peek() == &Token::Colon && matches!(self.peek_after(), Token::Word(_)) {
             self.at += 1;
-            text = format!("{text}:{}", self.text("a time")?);
+            text.push(':');
+            text.push_str(&self.text("a time")?);
         }
         Ok(text)
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::CollectionMetadata;
+use crate::config::quote;
 use crate::error::{Error, Result};
 use crate::suggest::did_you_mean;
 use crate::time::Timestamp;
@@ -99,7 +100,7 @@ impl Field {
     /// `InvalidInput` with the nearest name and the whole list.
     pub fn parse(name: &str) -> Result<Self> {
         Self::ALL.iter().copied().find(|f| f.name() == name).ok_or_else(|| {
-            Error::invalid(format!("{name:?} is not a field"))
+            Error::invalid(format!("{} is not a field", quote(name)))
                 .with_hint(did_you_mean(name, Self::ALL.iter().map(|f| f.name())))
         })
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::{CollectionMetadata, Field, Retention, Tags};
-use crate::canon::{ConfigJson, Extra, Object, push_json_string, syntax};
+use crate::canon::{ConfigJson, Extra, Object, check_json_length, push_json_string, syntax};
+use crate::config::quote;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 use crate::word::{AccessPattern, DistanceMetric, IndexingAlgorithm};
@@ -92,7 +93,8 @@ impl CollectionMetadata {
     /// default of [`new`](Self::new). Members that this release does not know are kept in `extra`.
     ///
     /// # Errors
-    /// `InvalidInput` that names the member, what was expected and what was found. Limits are checked when it is written.
+    /// `InvalidInput` that names the member, what was expected and what was found; also for a text of more than
+    /// [`MAX_JSON_BYTES`](crate::limits::MAX_JSON_BYTES). Other limits are checked when it is written.
     pub fn from_json(text: &str) -> Result<Self> {
         Ok(Self::from_json_fields(text)?.0)
     }
@@ -102,9 +104,10 @@ impl CollectionMetadata {
     /// # Errors
     /// As [`from_json`](Self::from_json).
     pub fn from_json_fields(text: &str) -> Result<(Self, Vec<Field>)> {
+        check_json_length(text, "the record")?;
         let members = Object::read(text).map_err(|e| syntax("the record", &e))?.0;
         let mut r = Self::new("", 0, DistanceMetric::COSINE);
-        let mut seen: Vec<Field> = Vec::with_capacity(members.len());
+        let (mut named, mut seen) = (Vec::new(), Vec::new());
         let mut extra = String::new();
         for (key, value) in members {
             let Some(field) = Self::FIELDS.iter().copied().find(|f| f.name() == key) else {
@@ -114,9 +117,10 @@ impl CollectionMetadata {
                 extra.push_str(value.get());
                 continue;
             };
-            if seen.contains(&field) {
-                return Err(Error::invalid(format!("the record has the key {key:?} twice")));
+            if named.contains(&field) {
+                return Err(Error::invalid(format!("the record has the key {} twice", quote(&key))));
             }
+            named.push(field);
             if value.get() == "null" {
                 if !field.is_optional() {
                     return Err(wrong(field, "a value", value));
@@ -197,19 +201,26 @@ fn time(field: Field, value: &RawValue) -> Result<Timestamp> {
 
 fn retention(value: &RawValue) -> Result<Retention> {
     let expected = "an object with retain_days and auto_delete";
-    let (mut days, mut auto_delete) = (None, false);
+    let (mut days, mut auto_delete) = (None, None);
     for (key, v) in Object::read(value.get()).map_err(|_| wrong(Field::Retention, expected, value))?.0 {
         match &*key {
-            "retain_days" => days = Some(v.get().parse().map_err(|_| wrong(Field::Retention, expected, value))?),
-            "auto_delete" => auto_delete = v.get().parse().map_err(|_| wrong(Field::Retention, expected, value))?,
+            "retain_days" if days.is_none() => {
+                days = Some(v.get().parse().map_err(|_| wrong(Field::Retention, expected, value))?);
+            }
+            "auto_delete" if auto_delete.is_none() => {
+                auto_delete = Some(v.get().parse().map_err(|_| wrong(Field::Retention, expected, value))?);
+            }
+            "retain_days" | "auto_delete" => {
+                return Err(Error::invalid(format!("retention has the key {} twice", quote(&key))));
+            }
             other => {
-                return Err(Error::invalid(format!("retention has the unknown key {other:?}"))
+                return Err(Error::invalid(format!("retention has the unknown key {}", quote(other)))
                     .with_hint("its keys are retain_days and auto_delete"));
             }
         }
     }
     let retain_days = days.ok_or_else(|| wrong(Field::Retention, expected, value))?;
-    Ok(Retention { retain_days, auto_delete })
+    Ok(Retention { retain_days, auto_delete: auto_delete.unwrap_or(false) })
 }
 
 #[cfg(test)]
@@ -264,6 +275,11 @@ mod tests {
             (r#"{"dimension":3,"distance_metric":"c"}"#, "lacks name"),
             (r#"{"name":"n","name":"m","dimension":3,"distance_metric":"c"}"#, "twice"),
             (r#"{"name":"n","dimension":3,"distance_metric":"c","x":1,"x":2}"#, "twice"),
+            (r#"{"name":"n","dimension":3,"distance_metric":"c","owner":null,"owner":"x"}"#, "twice"),
+            (
+                r#"{"name":"n","dimension":3,"distance_metric":"c","retention":{"retain_days":1,"retain_days":2}}"#,
+                "twice",
+            ),
             (r#"{"name":"n","dimension":3,"distance_metric":"c","tags":"t"}"#, "array of strings"),
             (r#"{"name":"n","dimension":3,"distance_metric":"c","access_pattern":"warm"}"#, "warm"),
             (r#"{"name":"n","dimension":3,"distance_metric":"c","created_at":"now"}"#, "created_at"),

@@ -201,7 +201,7 @@ fn what_is_wrong_is_refused_with_line_and_key() {
         (in_options("ä = "), &["TOML line 4, column 1"]),
         ("[metadata_storage".into(), &["TOML line 1"]),
         ("\0".into(), &["TOML line 1"]),
-        ("x".repeat(MAX_TOML_BYTES + 1), &["TOML: it is longer than 1048576 bytes"]),
+        ("x".repeat(MAX_TOML_BYTES + 1), &["TOML: it is longer than 262144 bytes"]),
         (format!("[metadata_storage]\nx = {}", "[".repeat(100_000)), &["TOML line 2"]),
     ] {
         let about = text.get(..200).unwrap_or(&text);

@@ -43,6 +43,7 @@ macro_rules! cases {
                 name: concat!(stringify!($module), "::", stringify!($name)),
                 rule: $rule,
                 needs: [$($need,)? $crate::case::Need::Nothing][0],
+                threads: 1,
                 run: |s| Box::pin($name(s)),
             }),+]
         }
@@ -81,6 +82,7 @@ pub(crate) fn all() -> Vec<Case> {
         rule17_backup::all(),
         crate::concurrency::all(),
         crate::cancel::all(),
+        crate::history::all(),
         crate::random::all(),
     ]
     .concat()

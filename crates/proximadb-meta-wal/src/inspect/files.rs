@@ -106,6 +106,11 @@ fn frames(file: &LoadedFile, kind: FileKind) -> Frames {
     let mut namespaces = BTreeSet::new();
     let (mut next, mut ended) = (None, false);
     for Found { offset, length, piece } in Walk::new(bytes, salt_of(bytes), FILE_HEADER) {
+        let zeros = || bytes.get(offset..).is_some_and(|rest| rest.iter().all(|b| *b == 0));
+        if kind == FileKind::Segment && piece == Piece::Gap && zeros() {
+            // Written ahead of the log.
+            break;
+        }
         let wrong = match piece {
             Piece::Whole(frame) => match take(&mut frames, &mut namespaces, &frame, kind) {
                 Ok(()) if ended => Some("bytes follow the last frame".to_owned()),

@@ -455,6 +455,11 @@ impl<'a> Replay<'a> {
         let mut proof = None;
         let (mut ended, mut end) = (None, bytes.len());
         for Found { offset, length, piece } in Walk::new(bytes, salt, FILE_HEADER) {
+            if piece == Piece::Gap && bytes.get(offset..).is_some_and(|rest| rest.iter().all(|b| *b == 0)) {
+                // Zeros that were written ahead of the log.
+                end = offset;
+                break;
+            }
             if ended.is_some() {
                 self.damage(name, offset, bytes.len() - offset, "bytes follow the last frame", Loss::Nothing);
                 break;

@@ -100,8 +100,16 @@ impl Checkpoint {
     /// Adds the marks and gives the file its name: it is durable when this returns.
     ///
     /// # Errors
-    /// As [`records`](Self::records).
+    /// As [`records`](Self::records). The file is given up: on a full disk nobody has space for it.
     pub fn finish(mut self, restoring: &BTreeSet<Namespace>) -> Result<Covered> {
+        let done = self.complete(restoring);
+        if done.is_err() {
+            self.abandon();
+        }
+        done
+    }
+
+    fn complete(&mut self, restoring: &BTreeSet<Namespace>) -> Result<Covered> {
         for namespace in restoring {
             self.push(Kind::Restoring, &codec::encode_restoring(namespace, true))?;
         }

@@ -17,6 +17,10 @@ use crate::frame::{self, FILE_HEADER, FileHeader, FileKind, Frame, Kind};
 use crate::sabotage::{Sabotage, sabotaged};
 use crate::storage::{Storage, StorageFile};
 
+/// The file is made longer by as much as it holds, at most by this: a sync of bytes that were already there is cheaper than one
+/// that also makes the file longer.
+const MOST_ZEROS: u64 = 1024 * 1024;
+
 /// One entry of a group.
 #[derive(Clone, Debug)]
 pub enum Entry {
@@ -41,6 +45,8 @@ pub struct Position {
     pub checkpoint_bytes: u64,
 }
 
+const UNMARKED: &str = "the end of a segment cannot be marked";
+
 /// The open log of a directory.
 #[derive(Debug)]
 pub struct Log {
@@ -49,6 +55,8 @@ pub struct Log {
     file: Box<dyn StorageFile>,
     header: FileHeader,
     length: u64,
+    /// Where the zeros end that were written ahead.
+    allocated: u64,
     /// Its last frame is a seal: the next entry goes into a segment of its own.
     sealed: bool,
     last_seq: u64,
@@ -111,8 +119,8 @@ impl Log {
     }
 
     fn write(&mut self, bytes: &[u8], seq: u64) -> Result<()> {
-        if let Err(e) = files::write_all(&mut *self.file, self.length, bytes) {
-            if failed(&*self.storage, "", io::Error::from(e.kind())).kind() == ErrorKind::StorageFull {
+        if let Err(e) = self.put(bytes) {
+            if self.is_full(&e) {
                 return Err(self.full(e));
             }
             return Err(self.poisoned("the log cannot be written", e));
@@ -131,6 +139,47 @@ impl Log {
         Ok(())
     }
 
+    /// Writes at the end of the log, with zeros behind it when the file has to become longer.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.length + bytes.len() as u64;
+        if end <= self.allocated {
+            return files::write_all(&mut *self.file, self.length, bytes);
+        }
+        let zeros = self.length.min(MOST_ZEROS);
+        let mut padded = Vec::with_capacity(bytes.len() + zeros as usize);
+        padded.extend_from_slice(bytes);
+        padded.resize(bytes.len() + zeros as usize, 0);
+        match files::write_all(&mut *self.file, self.length, &padded) {
+            Ok(()) => {
+                self.allocated = end + zeros;
+                Ok(())
+            }
+            // There may be room for the bytes alone.
+            Err(e) if self.is_full(&e) => {
+                files::write_all(&mut *self.file, self.length, bytes)?;
+                self.allocated = end;
+                Ok(())
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Writes a frame behind which nothing will follow, and takes the zeros away. The inner error: there was no space for it.
+    fn put_last(&mut self, kind: Kind, seq: u64) -> Result<io::Result<()>> {
+        let mut out = Vec::new();
+        frame::push(&mut out, &self.header.salt, Frame { kind, seq, durable_upto: self.last_seq, payload: &[] })?;
+        let end = self.length + out.len() as u64;
+        match files::write_all(&mut *self.file, self.length, &out) {
+            Err(e) if self.is_full(&e) => return Ok(Err(e)),
+            written => {
+                let told = written.and_then(|()| self.file.set_length(end)).and_then(|()| self.file.sync_data());
+                told.map_err(|e| self.poisoned(UNMARKED, e))?;
+            }
+        }
+        (self.length, self.allocated) = (end, end);
+        Ok(Ok(()))
+    }
+
     /// For the tests: the sync that a sabotaged append left out.
     #[cfg(test)]
     pub(crate) fn late_sync(&mut self) {
@@ -139,12 +188,17 @@ impl Log {
         }
     }
 
+    fn is_full(&self, e: &io::Error) -> bool {
+        failed(&*self.storage, "", io::Error::from(e.kind())).kind() == ErrorKind::StorageFull
+    }
+
     /// The disk is full: takes back what was written of the group, durably, so that it cannot come back after a crash.
     fn full(&mut self, e: io::Error) -> Error {
         let cut = self
             .file
             .set_length(self.length)
             .and_then(|()| if sabotaged(Sabotage::UnsyncedCut) { Ok(()) } else { self.file.sync_data() });
+        self.allocated = self.length;
         match cut {
             Ok(()) => failed(&*self.storage, "the log cannot grow", e),
             Err(e) => self.poisoned("what a full disk left of a group cannot be cut off", e),
@@ -165,7 +219,7 @@ impl Log {
     /// Goes on in the next segment.
     ///
     /// A segment that could not be written has no name yet, and the log goes on in the old one. Once it may have its name,
-    /// an entry in the old one would be lost behind it: then the handle is poisoned.
+    /// an entry in the old one would be lost behind it: then the handle is poisoned, unless the name could be taken back.
     fn rotate(&mut self) -> Result<()> {
         let header = FileHeader::new(FileKind::Segment, self.header.number + 1, self.last_seq + 1);
         let name = segment_name(header.number);
@@ -176,21 +230,32 @@ impl Log {
         }
         if !self.sealed {
             // The new segment is there. From now on its loss would be noticed.
-            let mut out = Vec::new();
-            let turn = Frame { kind: Kind::Turn, seq: header.seq, durable_upto: self.last_seq, payload: &[] };
-            frame::push(&mut out, &self.header.salt, turn)?;
-            let told = files::write_all(&mut *self.file, self.length, &out).and_then(|()| self.file.sync_data());
-            if let Err(e) = told {
-                return Err(self.poisoned("the end of a segment cannot be marked", e));
+            if let Err(e) = self.put_last(Kind::Turn, header.seq)? {
+                return Err(self.turn_back(&name, e));
             }
-            self.length += out.len() as u64;
         }
         self.earlier_bytes += self.length;
         self.file = file;
         self.header = header;
-        self.length = FILE_HEADER as u64;
+        (self.length, self.allocated) = (FILE_HEADER as u64, FILE_HEADER as u64);
         self.sealed = false;
         Ok(())
+    }
+
+    /// The next segment took the last space, and its turn found none: takes both back, durably and in this order, so that no
+    /// mark stands without its segment. The log goes on in the old one.
+    fn turn_back(&mut self, next: &str, e: io::Error) -> Error {
+        let back = self
+            .file
+            .set_length(self.length)
+            .and_then(|()| self.file.sync_data())
+            .and_then(|()| self.storage.remove(next))
+            .and_then(|()| self.storage.sync_dir());
+        self.allocated = self.length;
+        match back {
+            Ok(()) => failed(&*self.storage, UNMARKED, e),
+            Err(e) => self.poisoned("a segment without a turn cannot be taken back", e),
+        }
     }
 
     /// Seals the log and releases the directory.
@@ -202,14 +267,10 @@ impl Log {
         if self.sealed {
             return Ok(());
         }
-        let mut out = Vec::new();
-        let seq = self.last_seq + 1;
-        frame::push(
-            &mut out,
-            &self.header.salt,
-            Frame { kind: Kind::Seal, seq, durable_upto: self.last_seq, payload: &[] },
-        )?;
-        self.write(&out, seq)
+        match self.put_last(Kind::Seal, self.last_seq + 1)? {
+            Ok(()) => Ok(()),
+            Err(e) => Err(self.full(e)),
+        }
     }
 }
 

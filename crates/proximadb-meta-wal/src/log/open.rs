@@ -73,6 +73,7 @@ impl Log {
     ) -> Result<Opened> {
         let s = &*storage;
         let at = |doing: &'static str| move |e| failed(s, doing, e);
+        refuse_unmarked(s, names)?;
         for n in numbers(names, segment_name) {
             s.remove(&segment_name(n)).map_err(at("an unfinished segment cannot be removed"))?;
         }
@@ -87,6 +88,7 @@ impl Log {
             file,
             header,
             length: FILE_HEADER as u64,
+            allocated: FILE_HEADER as u64,
             sealed: false,
             last_seq: 0,
             earlier_bytes: 0,
@@ -170,6 +172,7 @@ impl Log {
             file,
             header: tail.header,
             length: tail.end as u64,
+            allocated: tail.end as u64,
             sealed: tail.closed,
             last_seq: seq,
             earlier_bytes,
@@ -199,6 +202,20 @@ fn refuse_foreign(s: &dyn Storage, names: &[String]) -> Result<()> {
     if let Some(foreign) = names.iter().find(|n| !ours(n)) {
         let what = format!("{} is not empty and not a catalog: it holds {foreign:?}", s.place().display());
         return Err(Error::new(ErrorKind::Config, what).with_hint("name an empty or a new directory"));
+    }
+    Ok(())
+}
+
+/// Refuses a directory whose marker says that nothing was ever acknowledged there, although more is there than making it leaves:
+/// the first segment without a frame.
+fn refuse_unmarked(s: &dyn Storage, names: &[String]) -> Result<()> {
+    let segments = numbers(names, segment_name).into_iter().map(|n| (n, segment_name(n)));
+    let checkpoints = numbers(names, checkpoint_name).into_iter().map(|n| (0, checkpoint_name(n)));
+    for (n, name) in checkpoints.chain(segments) {
+        let length = s.open_read(&name).and_then(|f| f.length()).map_err(|e| failed(s, "a file cannot be read", e))?;
+        if n != 1 || length > FILE_HEADER as u64 {
+            return Err(damaged(MARKER, 0, &format!("it says that the directory is being made, but there is {name}")));
+        }
     }
     Ok(())
 }

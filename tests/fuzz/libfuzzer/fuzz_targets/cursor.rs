@@ -1,0 +1,4 @@
+//! Fuzzes the target `cursor`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_targets::run("cursor", data));

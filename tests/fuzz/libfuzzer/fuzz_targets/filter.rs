@@ -1,0 +1,4 @@
+//! Fuzzes the target `filter`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_targets::run("filter", data));

@@ -1,0 +1,4 @@
+//! Fuzzes the target `wal_directory`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz_targets::run("wal_directory", data));

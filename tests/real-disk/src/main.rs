@@ -1,0 +1,33 @@
+//! The program: `write` is the process that the tests break, `soak` a long run under load.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use real_disk::child::{self, Order};
+
+/// The embedded log on real file systems.
+#[derive(Debug, Parser)]
+#[command(name = "real-disk", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write until killed; for the tests.
+    Write(Order),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Write(order) => child::write(&order),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}

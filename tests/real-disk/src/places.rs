@@ -1,0 +1,67 @@
+//! The store between two runs of the writing process: checked in place, or in a copy that leaves the crash to the next run.
+
+use std::path::Path;
+
+use proximadb_meta_core::{CollectionMetadata, DistanceMetric, MetadataBackend};
+
+use crate::child::Order;
+use crate::failure::{At as _, Outcome};
+use crate::tracks::Tracks;
+
+/// Where the check opens the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where {
+    /// In its place: the next run finds it closed in good order.
+    InPlace,
+    /// In a copy on another file system: the next run recovers by itself.
+    InACopy,
+}
+
+/// Opens what is left, checks it against what was acknowledged, writes to it, and closes it; then the backups.
+///
+/// # Errors
+/// Anything that is not as it was acknowledged.
+pub fn check(order: &Order, tracks: &mut Tracks, place: Where) -> Outcome {
+    let store = order.store();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match place {
+            Where::InPlace => check_store(&store, order.segment_bytes, tracks).await?,
+            Where::InACopy => {
+                let copy = tempfile::tempdir()?;
+                let target = copy.path().join("store");
+                if store.exists() {
+                    copy_files(&store, &target)?;
+                }
+                check_store(&target, order.segment_bytes, tracks).await?;
+            }
+        }
+        tracks.verify_backups(&order.backups()).await
+    })
+}
+
+async fn check_store(store: &Path, segment_bytes: u64, tracks: &mut Tracks) -> Outcome {
+    let db = proximadb_meta_wal::open_with(store, segment_bytes).await.at("open what is left")?.into_backend();
+    tracks.verify(&*db).await?;
+    write_again(&*db).await.at("write again")?;
+    db.close().await.at("close")
+}
+
+/// The store takes writes, and leaves no trace of these.
+async fn write_again(db: &dyn MetadataBackend) -> Outcome {
+    let mut probe = CollectionMetadata::new("probe", 1, DistanceMetric::COSINE);
+    probe.id = "probe".into();
+    db.create_collection(probe).await?;
+    db.maintain().await?;
+    ensure!(db.delete_collection("probe").await?, "the probe was not there to delete");
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> Outcome {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! What was acknowledged to somebody who may outlive the catalog, and the check that it is all there, and nothing else.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proximadb_meta_core::report::RestoreOptions;
+use proximadb_meta_core::{CollectionMetadata, Field, Filter, MetadataBackend};
+
+use crate::failure::{At as _, Failure, Outcome};
+use crate::perform::Done;
+use crate::script::{Change, Row, Rows, SHARED, Script, Step};
+
+/// Every writer's acknowledged steps.
+#[derive(Clone, Debug)]
+pub struct Tracks {
+    writers: Vec<Track>,
+    backups: Vec<Saved>,
+    acknowledged: u64,
+}
+
+/// One writer's.
+#[derive(Clone, Debug)]
+struct Track {
+    /// As of the last acknowledged step.
+    script: Script,
+    /// Each record as it was returned last: also times and incarnation.
+    texts: BTreeMap<String, String>,
+}
+
+/// A backup that was acknowledged.
+#[derive(Clone, Debug)]
+struct Saved {
+    id: String,
+    writer: usize,
+    /// The writer's own records then: it was waiting for the backup.
+    rows: Rows,
+}
+
+/// What a catalog holds, by writer.
+#[derive(Debug)]
+struct Found {
+    rows: Vec<Rows>,
+    texts: Vec<BTreeMap<String, String>>,
+    vectors: u64,
+    bytes: u64,
+}
+
+impl Tracks {
+    /// Nothing acknowledged yet. `pace`: one checkpoint and one backup in so many steps of a writer.
+    #[must_use]
+    pub fn new(seed: u64, writers: usize, pace: u64) -> Self {
+        let track = |w| Track { script: Script::new(seed, w, pace), texts: BTreeMap::new() };
+        Self { writers: (0..writers).map(track).collect(), backups: Vec::new(), acknowledged: 0 }
+    }
+
+    /// How far each writer is.
+    #[must_use]
+    pub fn positions(&self) -> Vec<u64> {
+        self.writers.iter().map(|t| t.script.done()).collect()
+    }
+
+    /// Acknowledged steps of all writers, over all runs.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// A writer's script as of its last acknowledged step.
+    #[must_use]
+    pub fn script(&self, writer: usize) -> Option<&Script> {
+        self.writers.get(writer).map(|t| &t.script)
+    }
+
+    /// The line that says that a script's next step is done.
+    #[must_use]
+    pub fn line(script: &Script, done: &Done) -> String {
+        let texts = done.records.iter().map(|r| format!("{r:?}")).chain(done.backup.clone());
+        let head = format!("{}\t{}", script.writer(), script.done());
+        texts.fold(head, |line, text| line + "\t" + &text)
+    }
+
+    /// Notes such a line.
+    ///
+    /// # Errors
+    /// A line that does not follow from the script.
+    pub fn acknowledge(&mut self, line: &str) -> Outcome {
+        let mut parts = line.split('\t');
+        let mut number = || parts.next().and_then(|n| n.parse::<u64>().ok());
+        let (Some(w), Some(n)) = (number(), number()) else {
+            return Err(Failure::new(format!("not an acknowledgement: {line:?}")));
+        };
+        let w = usize::try_from(w)?;
+        let track = self.writers.get_mut(w).ok_or_else(|| Failure::new(format!("there is no writer {w}")))?;
+        ensure!(track.script.done() == n, "writer {w} did step {n} after {}", track.script.done());
+        match track.script.advance() {
+            Step::Acts(acts) => {
+                for act in acts {
+                    if matches!(act.change, Change::Delete) {
+                        track.texts.remove(&act.id);
+                    } else {
+                        let text = parts.next().ok_or_else(|| Failure::new(format!("{} was not returned", act.id)))?;
+                        track.texts.insert(act.id, text.to_owned());
+                    }
+                }
+            }
+            Step::Backup => {
+                let id = parts.next().unwrap_or_default().to_owned();
+                self.backups.push(Saved { id, writer: w, rows: track.script.rows().clone() });
+            }
+            Step::Count | Step::Checkpoint => {}
+        }
+        self.acknowledged += 1;
+        Ok(())
+    }
+
+    /// Notes a checkpoint or backup that failed and was passed over: writer and step.
+    ///
+    /// # Errors
+    /// A line that does not follow from the script.
+    pub fn skip(&mut self, line: &str) -> Outcome {
+        let track = line.split_once('\t').and_then(|(w, n)| Some((self.writers.get_mut(w.parse::<usize>().ok()?)?, n)));
+        let (track, n) = track.ok_or_else(|| Failure::new(format!("not a skip: {line:?}")))?;
+        ensure!(n.parse() == Ok(track.script.done()), "step {n} is passed over after {}", track.script.done());
+        let step = track.script.advance();
+        ensure!(matches!(step, Step::Checkpoint | Step::Backup), "step {n} must not be passed over");
+        Ok(())
+    }
+
+    /// Checks that the catalog holds every acknowledged step, of each writer at most one more, whole, and nothing else; that
+    /// records which nobody touched since are the very ones that were returned; and that the indexes agree. Then goes on from
+    /// what it holds.
+    ///
+    /// # Errors
+    /// What is lost, half done, or was never attempted.
+    pub async fn verify(&mut self, db: &dyn MetadataBackend) -> Outcome {
+        let all = db.list_collections(None).await?;
+        check_indexes(db, &all).await?;
+        let found = Found::new(&all, self.writers.len())?;
+        let ahead = self.counted_ahead(&found)?;
+        for ((track, rows), texts) in self.writers.iter_mut().zip(found.rows).zip(found.texts) {
+            let w = track.script.writer();
+            let next = track.script.next();
+            let mut after = track.script.clone();
+            after.advance();
+            let moved = match next {
+                Step::Count => ahead & track.script.weight() != 0,
+                _ => rows != *track.script.rows(),
+            };
+            let expected = if moved { &after } else { &track.script };
+            if rows != *expected.rows() {
+                let (done, next) = (track.script.done(), next.ids().join(" "));
+                let differences = difference(track.script.rows(), &rows);
+                return Err(Failure::new(format!(
+                    "writer {w} was acknowledged {done} steps and may have done one more, on [{next}]; the catalog holds \
+                     something else: {differences}"
+                )));
+            }
+            let touched = if moved { next.ids() } else { Vec::new() };
+            for (id, text) in track.texts.iter().filter(|(id, _)| !touched.contains(&id.as_str())) {
+                let is = texts.get(id);
+                ensure!(is == Some(text), "{id} was acknowledged as {}, it is {is:?}", short(text));
+            }
+            track.texts = texts;
+            if moved {
+                track.script = after;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which writers' next count on the record of all is in it, as a set of their weights.
+    fn counted_ahead(&self, found: &Found) -> Outcome<u64> {
+        let scripts = || self.writers.iter().map(|t| &t.script);
+        let vectors: u64 = scripts().map(Script::counted).sum();
+        let bytes: u64 = scripts().map(|s| s.counted() * s.weight()).sum();
+        let open: u64 = scripts().filter(|s| matches!(s.next(), Step::Count)).map(Script::weight).sum();
+        let ahead = found.bytes.checked_sub(bytes).zip(found.vectors.checked_sub(vectors));
+        match ahead {
+            Some((set, n)) if set & !open == 0 && u64::from(set.count_ones()) == n => Ok(set),
+            _ => Err(Failure::new(format!(
+                "all writers together were acknowledged {vectors} vectors and {bytes} bytes on {SHARED}; it has {} and {}",
+                found.vectors, found.bytes
+            ))),
+        }
+    }
+
+    /// Checks every backup below a directory, and that the acknowledged ones are among them and hold what their writer had
+    /// written. Then forgets them, and removes the directory.
+    ///
+    /// # Errors
+    /// A backup that cannot be restored, is missing, or holds something else.
+    pub async fn verify_backups(&mut self, backups: &Path) -> Outcome {
+        let mut restored = BTreeMap::new();
+        for id in backup_ids(backups)? {
+            let memory = proximadb_meta_memory::memory().into_backend();
+            let place = backups.to_string_lossy();
+            memory.restore(&id, &place, RestoreOptions::default()).await.at(format!("backup {id}"))?;
+            restored.insert(id, Found::new(&memory.list_collections(None).await?, self.writers.len())?);
+        }
+        for saved in std::mem::take(&mut self.backups) {
+            let found = restored.get(&saved.id).and_then(|f| f.rows.get(saved.writer));
+            let found =
+                found.ok_or_else(|| Failure::new(format!("backup {} was acknowledged and is gone", saved.id)))?;
+            ensure!(*found == saved.rows, "backup {}: {}", saved.id, difference(&saved.rows, found));
+        }
+        if backups.exists() {
+            std::fs::remove_dir_all(backups)?;
+        }
+        Ok(())
+    }
+}
+
+/// The directories below a place of backups that have a backup's name.
+fn backup_ids(backups: &Path) -> Outcome<Vec<String>> {
+    if !backups.exists() {
+        return Ok(Vec::new());
+    }
+    let mut ids = Vec::new();
+    for entry in std::fs::read_dir(backups)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if uuid::Uuid::try_parse(&name).is_ok() {
+            ids.push(name);
+        }
+    }
+    Ok(ids)
+}
+
+impl Found {
+    fn new(all: &[std::sync::Arc<CollectionMetadata>], writers: usize) -> Outcome<Self> {
+        let mut found =
+            Self { rows: vec![Rows::new(); writers], texts: vec![BTreeMap::new(); writers], vectors: 0, bytes: 0 };
+        for r in all {
+            if *r.id == *SHARED {
+                (found.vectors, found.bytes) = (r.vector_count, r.total_size_bytes);
+                continue;
+            }
+            let owner = Script::writer_of(&r.id);
+            let place = owner.and_then(|w| Some((found.rows.get_mut(w)?, found.texts.get_mut(w)?)));
+            let (rows, texts) = place.ok_or_else(|| Failure::new(format!("nobody ever made {:?}", r.id)))?;
+            rows.insert(r.id.to_string(), Row::of(r));
+            texts.insert(r.id.to_string(), format!("{r:?}"));
+        }
+        Ok(found)
+    }
+}
+
+/// Point reads and lists by index give the same records as the list of all.
+async fn check_indexes(db: &dyn MetadataBackend, all: &[std::sync::Arc<CollectionMetadata>]) -> Outcome {
+    for r in all {
+        ensure!(db.get_collection(&r.id).await?.as_ref() == Some(r), "{} is not found by its id", r.id);
+        let by_name = db.get_collection_by_name(&r.name).await?;
+        ensure!(by_name.as_ref() == Some(r), "{} is not found by its name {}", r.id, r.name);
+    }
+    let owners = (0..5).map(|n| Filter::eq(Field::Owner, format!("o{n}")));
+    let tags = (0..6).map(|n| Filter::has_tag(format!("t{n}")));
+    for filter in owners.chain(tags) {
+        let listed = db.list_collections(Some(filter.clone())).await?;
+        let expected: Vec<_> = all.iter().filter(|r| filter.evaluate(r)).cloned().collect();
+        ensure!(listed == expected, "{filter} lists {} of {} records", listed.len(), expected.len());
+    }
+    Ok(())
+}
+
+/// The first few ids that differ.
+fn difference(expected: &Rows, found: &Rows) -> String {
+    let mut ids: Vec<&String> = expected.keys().chain(found.keys()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let differing: Vec<String> = ids
+        .into_iter()
+        .filter(|id| expected.get(*id) != found.get(*id))
+        .map(|id| format!("{id}: {} became {}", row(expected.get(id)), row(found.get(id))))
+        .collect();
+    format!("{} differ; {}", differing.len(), differing.iter().take(6).cloned().collect::<Vec<_>>().join("; "))
+}
+
+fn row(row: Option<&Row>) -> String {
+    row.map_or_else(|| "nothing".to_owned(), |r| short(&format!("{r:?}")).to_owned())
+}
+
+fn short(text: &str) -> &str {
+    text.get(..200).unwrap_or(text)
+}
