@@ -187,10 +187,6 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Unit> {
     for record in v1.puts {
         puts.push(Arc::new(record.into_record().map_err(as_corruption)?));
     }
-    let beyond = |n: i64| u64::try_from(n).map_or(true, |n| n > limits::MAX_SAFE_INTEGER);
-    if let Some(c) = v1.counters.iter().find(|c| beyond(c.vectors) || beyond(c.bytes)) {
-        return Err(corrupt(format!("stored counters are {} and {}", c.vectors, c.bytes)));
-    }
     let namespace = Namespace::new(&v1.namespace).map_err(as_corruption)?;
     Ok(Unit { namespace, deletes: v1.deletes, puts, counters: v1.counters })
 }

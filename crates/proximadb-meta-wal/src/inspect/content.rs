@@ -1,15 +1,13 @@
 //! What a payload holds, found without copying it: the shape of an Avro unit, and one record of it at a time.
 //!
-//! A payload of 64 MiB may hold millions of tiny records. Decoded at once they would take twenty times its size.
+//! The tiny records of a hostile payload would take many times its size if they were decoded at once.
 
 use std::sync::Arc;
 
 use proximadb_meta_core::{CollectionMetadata, Namespace, limits};
 
+use crate::avro_bounds;
 use crate::codec;
-
-/// Longest record in a unit: its Avro form is not longer than its JSON, which has this limit.
-const MAX_RECORD: usize = limits::MAX_RECORD_BYTES;
 
 /// Reads Avro from a slice. `None`: it is not there.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +162,8 @@ pub(crate) struct Unit<'a> {
 impl<'a> Unit<'a> {
     /// Checks a payload as an opening would: its shape, its namespace, every record of it. The words say what is wrong.
     pub(crate) fn check(payload: &'a [u8]) -> Result<Self, String> {
+        avro_bounds::check(payload)
+            .map_err(|(at, what)| format!("a unit cannot be decoded: at its byte {at}, {what}"))?;
         let shape = || "a unit cannot be decoded".to_owned();
         let mut reader = Reader::new(payload, 0);
         let namespace = reader.text().ok_or_else(shape)?;
@@ -183,10 +183,7 @@ impl<'a> Unit<'a> {
         walked.ok_or_else(shape)?;
         let counts = Items { reader, left: 0 };
         reader.array(|r| r.count().map(drop)).ok_or_else(shape)?;
-        match payload.len() - reader.at {
-            0 => Ok(Self { namespace, deletes, puts, counts }),
-            n => Err(format!("{n} bytes follow a unit inside its frame")),
-        }
+        Ok(Self { namespace, deletes, puts, counts })
     }
 
     /// The ids that go.
@@ -212,9 +209,6 @@ fn walk<'a, T>(mut items: Items<'a>, item: fn(&mut Reader<'a>) -> Option<T>) -> 
 
 /// Decodes one record. The words say what is wrong with it.
 pub(crate) fn record(namespace: &str, bytes: &[u8]) -> Result<Arc<CollectionMetadata>, String> {
-    if bytes.len() > MAX_RECORD {
-        return Err(format!("a stored record has {} bytes; the limit is {MAX_RECORD}", bytes.len()));
-    }
     // A unit with this record alone.
     let mut unit = Vec::with_capacity(bytes.len() + namespace.len() + 6);
     push_long(&mut unit, namespace.len() as u64);

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use super::content::Unit;
 use super::load::LoadedFile;
+use super::replay::{check_mark, is_ahead};
 use super::report::{FileReport, Frames, Header, Rest, Role};
 use super::walk::{Found, Piece, Walk};
-use crate::codec;
 use crate::frame::{FILE_HEADER, FileHeader, FileKind, Frame, HeaderProblem, Kind, format_of, numbers_of, salt_of};
 use crate::log::{MARKER_TEXT, NEW_TEXT, bad_marker};
 
@@ -82,7 +82,7 @@ fn take<'a>(
             namespaces.insert(unit.namespace);
         }
         (Kind::Restoring, _) => {
-            codec::decode_restoring(frame.payload).map_err(|e| e.to_string())?;
+            check_mark(frame.payload, kind)?;
             frames.restoring += 1;
             namespaces.extend(frame.payload.get(1..).and_then(|n| std::str::from_utf8(n).ok()));
         }
@@ -106,9 +106,8 @@ fn frames(file: &LoadedFile, kind: FileKind) -> Frames {
     let mut namespaces = BTreeSet::new();
     let (mut next, mut ended) = (None, false);
     for Found { offset, length, piece } in Walk::new(bytes, salt_of(bytes), FILE_HEADER) {
-        let zeros = || bytes.get(offset..).is_some_and(|rest| rest.iter().all(|b| *b == 0));
-        if kind == FileKind::Segment && piece == Piece::Gap && zeros() {
-            // Written ahead of the log.
+        if kind == FileKind::Segment && frames.rest.is_none() && piece == Piece::Gap && is_ahead(bytes, offset) {
+            frames.zeros = (bytes.len() - offset) as u64;
             break;
         }
         let wrong = match piece {

@@ -192,7 +192,13 @@ impl<'a> Replay<'a> {
         }
         let whole = marker.length == Some(marker.bytes.len() as u64);
         if whole && marker.bytes == NEW_TEXT {
-            return Ok(true);
+            // Making it leaves the first segment without a frame, and nothing more.
+            let more =
+                segments.values().find(|f| f.file.number != 1 || f.file.length.is_none_or(|n| n > FILE_HEADER as u64));
+            let Some(more) = checkpoints.values().next().or(more) else { return Ok(true) };
+            let what = format!("it says that the directory is being made, but there is {}", more.file.name);
+            self.damage(MARKER, 0, marker.bytes.len(), what, Loss::Nothing);
+            return Ok(false);
         }
         if !whole || marker.bytes != MARKER_TEXT {
             let bad = bad_marker(&marker.bytes);
@@ -314,7 +320,7 @@ impl<'a> Replay<'a> {
                 wrong.map_or(Ok(false), |what| Err(what.to_owned()))
             }
             Kind::Restoring => {
-                self.mark(frame.payload, true)?;
+                self.mark(frame.payload, FileKind::Checkpoint)?;
                 Ok(false)
             }
             Kind::End => Ok(true),
@@ -322,12 +328,12 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Takes a restoring mark; in a checkpoint there are only those that are set.
-    fn mark(&mut self, payload: &'a [u8], set: bool) -> Result<(), String> {
-        let (_, on) = codec::decode_restoring(payload).map_err(|e| e.to_string())?;
+    /// Takes a restoring mark.
+    fn mark(&mut self, payload: &'a [u8], kind: FileKind) -> Result<(), String> {
+        let on = check_mark(payload, kind)?;
         let name = payload.get(1..).and_then(|n| std::str::from_utf8(n).ok()).unwrap_or_default();
         if let Some(namespace) = self.catalog.number(name) {
-            if on || set {
+            if on {
                 self.catalog.restoring.insert(namespace);
             } else {
                 self.catalog.restoring.remove(&namespace);
@@ -455,8 +461,7 @@ impl<'a> Replay<'a> {
         let mut proof = None;
         let (mut ended, mut end) = (None, bytes.len());
         for Found { offset, length, piece } in Walk::new(bytes, salt, FILE_HEADER) {
-            if piece == Piece::Gap && bytes.get(offset..).is_some_and(|rest| rest.iter().all(|b| *b == 0)) {
-                // Zeros that were written ahead of the log.
+            if piece == Piece::Gap && is_ahead(bytes, offset) {
                 end = offset;
                 break;
             }
@@ -538,7 +543,7 @@ impl<'a> Replay<'a> {
                 let place = (index, offset + frame.length() - frame.payload.len());
                 self.unit(name, offset, &unit, place, seq);
             }),
-            Kind::Restoring => self.mark(frame.payload, false),
+            Kind::Restoring => self.mark(frame.payload, FileKind::Segment),
             Kind::End => Err("the end of a checkpoint in a log segment".to_owned()),
             Kind::Seal | Kind::Turn => Ok(()),
         };
@@ -591,6 +596,22 @@ impl<'a> Replay<'a> {
             .collect();
         self.notes.extend(notes);
     }
+}
+
+/// Checks a restoring mark; whether it is set. In a checkpoint there are only those that are.
+pub(super) fn check_mark(payload: &[u8], kind: FileKind) -> Result<bool, String> {
+    match (codec::decode_restoring(payload), kind) {
+        (Ok((_, false)), FileKind::Checkpoint) => {
+            Err("a checkpoint marks a namespace as not being restored".to_owned())
+        }
+        (Ok((_, on)), _) => Ok(on),
+        (Err(e), _) => Err(e.to_string()),
+    }
+}
+
+/// Whether there is nothing but zeros from here on: they are written ahead of the log.
+pub(super) fn is_ahead(bytes: &[u8], offset: usize) -> bool {
+    bytes.get(offset..).is_some_and(|rest| rest.iter().all(|b| *b == 0))
 }
 
 /// The number of the first entry of a segment: its header says it, or else its first frame.

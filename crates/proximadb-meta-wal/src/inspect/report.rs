@@ -174,7 +174,9 @@ pub struct Frames {
     pub more_namespaces: u64,
     /// Where the good part ends: up to here the frames are whole and follow each other.
     pub good_end: u64,
-    /// What stands behind the good part, if anything does.
+    /// Zeros behind the good part, written ahead of the log.
+    pub zeros: u64,
+    /// What else stands behind the good part, if anything does.
     pub rest: Option<Rest>,
 }
 

@@ -75,11 +75,15 @@ pub(crate) fn snapshot(dir: &Path) -> BTreeMap<String, (Vec<u8>, std::time::Syst
     fs::read_dir(dir).unwrap().map(each).collect()
 }
 
-/// Where the frames of a file begin, and where the last one ends.
+/// Where the frames of a file begin, and where the last one ends. Zeros may follow.
 pub(crate) fn frames(bytes: &[u8]) -> Vec<usize> {
     let mut found = vec![64];
-    while let Some(head) = bytes.get(*found.last().unwrap()..).and_then(|rest| rest.first_chunk::<4>()) {
-        found.push(found.last().unwrap() + 32 + u32::from_le_bytes(*head) as usize);
+    while let Some(head) = bytes.get(*found.last().unwrap()..).and_then(|rest| rest.first_chunk::<5>()) {
+        let [length @ .., kind] = head;
+        if *kind == 0 {
+            break;
+        }
+        found.push(found.last().unwrap() + 32 + u32::from_le_bytes(*length) as usize);
     }
     found
 }

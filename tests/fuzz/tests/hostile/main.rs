@@ -5,6 +5,7 @@
 mod archive;
 mod avro;
 mod counting;
+mod inspect;
 mod log;
 mod random;
 mod texts;
