@@ -1,4 +1,4 @@
-//! Replays the corpus of every target, then seeded mutations of it. `PXMETA_FUZZ_ROUNDS` sets how many, `PXMETA_FUZZ_SEED` from
+//! Replays the corpus of every target, then seeded mutations of it. `PXMETA_SOAK_FUZZ_ROUNDS` sets how many, `PXMETA_FUZZ_SEED` from
 //! which seed on.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -59,7 +59,7 @@ fn every_file_of_the_corpus_keeps_its_promises() {
 
 #[test]
 fn mutations_of_the_corpus_keep_the_promises() {
-    let (rounds, first) = (number("PXMETA_FUZZ_ROUNDS", ROUNDS), number("PXMETA_FUZZ_SEED", 1));
+    let (rounds, first) = (number("PXMETA_SOAK_FUZZ_ROUNDS", ROUNDS), number("PXMETA_FUZZ_SEED", 1));
     for target in TARGETS {
         let inputs: Vec<Vec<u8>> = corpus(target).into_iter().map(|(_, b)| b).chain((target.seeds)()).collect();
         let mut taken = 0;
@@ -70,7 +70,7 @@ fn mutations_of_the_corpus_keep_the_promises() {
             match catch_unwind(|| (target.run)(&input)) {
                 Ok(took) => taken += u64::from(took),
                 Err(_) => panic!(
-                    "{} breaks on {:?}\nagain with: PXMETA_FUZZ_SEED={seed} PXMETA_FUZZ_ROUNDS=1 cargo test -p fuzz-targets --test replay mutations",
+                    "{} breaks on {:?}\nagain with: PXMETA_FUZZ_SEED={seed} PXMETA_SOAK_FUZZ_ROUNDS=1 cargo test -p fuzz-targets --test replay mutations",
                     target.name,
                     String::from_utf8_lossy(&input)
                 ),
