@@ -41,7 +41,10 @@ fn targets() -> Vec<String> {
 fn every_file_of_the_corpus_keeps_its_promises() {
     let mut replayed = 0;
     for target in TARGETS {
-        let corpus = corpus(target);
+        let mut corpus = corpus(target);
+        assert!(!corpus.is_empty(), "{} has no corpus", target.name);
+        let seeds = (target.seeds)().into_iter().zip(0..);
+        corpus.extend(seeds.map(|(bytes, n)| (PathBuf::from(format!("seed {n}")), bytes)));
         let mut taken = 0;
         for (path, bytes) in &corpus {
             match catch_unwind(|| (target.run)(bytes)) {
@@ -54,7 +57,7 @@ fn every_file_of_the_corpus_keeps_its_promises() {
         assert!(taken < corpus.len(), "{}: nothing of the corpus is refused", target.name);
         replayed += corpus.len();
     }
-    let _ = writeln!(std::io::stderr(), "fuzz: {replayed} files replayed over {} targets", TARGETS.len());
+    let _ = writeln!(std::io::stderr(), "fuzz: {replayed} files and seeds replayed over {} targets", TARGETS.len());
 }
 
 #[test]
