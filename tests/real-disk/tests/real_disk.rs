@@ -1,6 +1,6 @@
 //! Every test as a trial of its own; what cannot run here is listed as ignored, with the reason as its kind.
 //!
-//! `PXMETA_POWER_CUTS` (10) and `PXMETA_SOAK_ROUNDS` (20) set how often the power is cut and the process killed;
+//! `PXMETA_SOAK_POWER_CUTS` (10) and `PXMETA_SOAK_ROUNDS` (20) set how often the power is cut and the process killed;
 //! `PXMETA_TEST_SEED` (1) is the seed of everything that is drawn.
 
 use std::path::Path;
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 fn trials() -> Result<Vec<Trial>, String> {
     // Before any thread runs.
     let mounts = Mounts::take();
-    let (seed, cuts) = (number("PXMETA_TEST_SEED", 1)?, number("PXMETA_POWER_CUTS", 10)?);
+    let (seed, cuts) = (number("PXMETA_TEST_SEED", 1)?, number("PXMETA_SOAK_POWER_CUTS", 10)?);
     let rounds = number("PXMETA_SOAK_ROUNDS", 20)?;
     let program = Path::new(PROGRAM);
     let mut trials = Vec::new();
