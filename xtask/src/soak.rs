@@ -13,6 +13,8 @@ const RECORDS: u64 = 100_000;
 const SEEDS: u64 = 100_000;
 /// Workloads on the simulated disk in one pass: more than 20 million different crash images.
 const WORKLOADS: u64 = 5_600;
+/// Power cuts after acknowledgements in one pass; twice as many at file operations.
+const POWER_CUTS: u64 = 50;
 /// Schedules that each test of interleavings tries.
 const SCHEDULES: u64 = 100_000;
 /// The seeds of `cargo xtask test` end before this one.
@@ -46,6 +48,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("round trip through the command line", &["--test", "*", "export_gives_back"]),
     ("random scripts on Memory and the log", &["--test", "scripts"]),
     ("crashes of the log on the simulated disk", &["--lib", "no_crash_loses"]),
+    ("power cuts, full disks, kills under load, backups under writers", &["--test", "real_disk"]),
     ("interleavings of readers and the writer", &["--lib", "in_every_schedule"]),
 ];
 
@@ -53,6 +56,14 @@ const PARTS: &[(&str, &[&str])] = &[
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let plan = plan(arguments)?;
     let binaries = build(&metadata()?, &["--workspace"])?;
+    let minutes = plan.minutes.max(1).to_string();
+    println!("== a steady load that must stay flat, {minutes} minutes");
+    let mut steady = cargo();
+    steady.args(["run", "--locked", "--release", "-p", "real-disk", "--", "soak", "--minutes", &minutes]);
+    let status = steady.status().map_err(|e| format!("cannot run cargo: {e}"))?;
+    if !status.success() {
+        return Err("the steady load did not stay flat".to_owned());
+    }
     let (start, mut pass) = (Instant::now(), 0);
     loop {
         let first = FIRST_SEED + pass * plan.seeds;
@@ -67,6 +78,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             command.env("PXMETA_SOAK_SIM_SEEDS", WORKLOADS.to_string());
             command.env("PXMETA_SOAK_SIM_FIRST", (FIRST_SEED + pass * WORKLOADS).to_string());
             command.env("PXMETA_SOAK_SCHEDULES", SCHEDULES.to_string());
+            command.env("PXMETA_SOAK_POWER_CUTS", POWER_CUTS.to_string());
             println!("== {what}");
             let (tally, success) = watch(&mut command, &binaries)?;
             report(&tally);

@@ -52,10 +52,10 @@ fn write_blocking(
     snapshot: bool,
     now: Timestamp,
 ) -> Result<Manifest> {
-    make_directory(root, true)?;
+    make_location(root)?;
     let id = uuid::Uuid::now_v7().to_string();
     let part = root.join(format!(".{id}.part"));
-    make_directory(&part, false)?;
+    make_directory(&part).map_err(|e| io("create", &part, e))?;
     let written = fill(&part, &id, namespace, records, snapshot, now).and_then(|manifest| {
         let done = root.join(&id);
         std::fs::rename(&part, &done).map_err(|e| io("name", &done, e))?;
@@ -112,12 +112,26 @@ fn fill(
     Ok(manifest)
 }
 
-fn make_directory(path: &Path, parents: bool) -> Result<()> {
+/// Makes the location and its parents where they are missing, each new name synced in its parent: a backup is durable only
+/// when the way to it is.
+fn make_location(root: &Path) -> Result<()> {
+    let missing: Vec<&Path> = root.ancestors().take_while(|d| !d.as_os_str().is_empty() && !d.exists()).collect();
+    for dir in missing.into_iter().rev() {
+        match make_directory(dir) {
+            // Another backup was faster: as good.
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+            other => other.map_err(|e| io("create", dir, e))?,
+        }
+        sync_directory(dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+    }
+    if root.is_dir() { Ok(()) } else { Err(io("create", root, std::io::ErrorKind::NotADirectory.into())) }
+}
+
+fn make_directory(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
-    builder.recursive(parents);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|e| io("create", path, e))
+    builder.create(path)
 }
 
 fn create(path: &Path) -> Result<File> {

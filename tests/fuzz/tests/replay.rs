@@ -1,4 +1,4 @@
-//! Replays the corpus of every target, then seeded mutations of it. `PXMETA_FUZZ_ROUNDS` sets how many, `PXMETA_FUZZ_SEED` from
+//! Replays the corpus of every target, then seeded mutations of it. `PXMETA_SOAK_FUZZ_ROUNDS` sets how many, `PXMETA_SOAK_FUZZ_SEED` from
 //! which seed on.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -41,7 +41,10 @@ fn targets() -> Vec<String> {
 fn every_file_of_the_corpus_keeps_its_promises() {
     let mut replayed = 0;
     for target in TARGETS {
-        let corpus = corpus(target);
+        let mut corpus = corpus(target);
+        assert!(!corpus.is_empty(), "{} has no corpus", target.name);
+        let seeds = (target.seeds)().into_iter().zip(0..);
+        corpus.extend(seeds.map(|(bytes, n)| (PathBuf::from(format!("seed {n}")), bytes)));
         let mut taken = 0;
         for (path, bytes) in &corpus {
             match catch_unwind(|| (target.run)(bytes)) {
@@ -54,12 +57,12 @@ fn every_file_of_the_corpus_keeps_its_promises() {
         assert!(taken < corpus.len(), "{}: nothing of the corpus is refused", target.name);
         replayed += corpus.len();
     }
-    let _ = writeln!(std::io::stderr(), "fuzz: {replayed} files replayed over {} targets", TARGETS.len());
+    let _ = writeln!(std::io::stderr(), "fuzz: {replayed} files and seeds replayed over {} targets", TARGETS.len());
 }
 
 #[test]
 fn mutations_of_the_corpus_keep_the_promises() {
-    let (rounds, first) = (number("PXMETA_FUZZ_ROUNDS", ROUNDS), number("PXMETA_FUZZ_SEED", 1));
+    let (rounds, first) = (number("PXMETA_SOAK_FUZZ_ROUNDS", ROUNDS), number("PXMETA_SOAK_FUZZ_SEED", 1));
     for target in TARGETS {
         let inputs: Vec<Vec<u8>> = corpus(target).into_iter().map(|(_, b)| b).chain((target.seeds)()).collect();
         let mut taken = 0;
@@ -70,7 +73,7 @@ fn mutations_of_the_corpus_keep_the_promises() {
             match catch_unwind(|| (target.run)(&input)) {
                 Ok(took) => taken += u64::from(took),
                 Err(_) => panic!(
-                    "{} breaks on {:?}\nagain with: PXMETA_FUZZ_SEED={seed} PXMETA_FUZZ_ROUNDS=1 cargo test -p fuzz-targets --test replay mutations",
+                    "{} breaks on {:?}\nagain with: PXMETA_SOAK_FUZZ_SEED={seed} PXMETA_SOAK_FUZZ_ROUNDS=1 cargo test -p fuzz-targets --test replay mutations",
                     target.name,
                     String::from_utf8_lossy(&input)
                 ),

@@ -13,10 +13,11 @@ use proximadb_meta_core::{Error, ErrorKind, MetadataBackend};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::dice::Dice;
+use crate::exact::exactly;
 use crate::failure::{At as _, Failure, Outcome};
 use crate::mount::{Mounts, Tmpfs};
 use crate::perform::{count, perform, prepare};
-use crate::script::{Row, Rows, SHARED, Script};
+use crate::script::{SHARED, Script};
 
 const TMPFS_BYTES: u64 = 4 * 1024 * 1024;
 const PAGE: u64 = 4096;
@@ -48,11 +49,7 @@ pub fn disk(right: Mounts, point: Point, seed: u64, rounds: u64) -> Outcome<Stri
         let work = async {
             let mut scene = Scene::new(right, point, seed + round).await?;
             scene.fill(round, &mut Dice::of(&[seed, round, 4])).await?;
-            if point == Point::Turn {
-                scene.reopen_poisoned().await?;
-            } else {
-                scene.reopen_while_full(round).await?;
-            }
+            scene.reopen_while_full(round).await?;
             scene.free().await?;
             refused += scene.refused;
             reads += scene.done().await?;
@@ -208,7 +205,7 @@ impl Scene {
     }
 
     /// Lets a segment turn when its last page is as good as full and one page is left, which the next segment takes: the turn
-    /// itself finds no room. What was appended is acknowledged; from then on the handle only reads.
+    /// itself finds no room. Then the next segment is taken back, and the log goes on in the old one.
     async fn refuse_turn(&mut self) -> Outcome {
         // From here on the bytes of the log are those of one segment.
         self.db.maintain().await?;
@@ -219,15 +216,15 @@ impl Scene {
         while self.number("log_bytes").await? + taken + 300 < goal {
             self.count().await.at("there was space")?;
         }
+        let segments = self.number("log_segments").await?;
         let rest = goal - self.number("log_bytes").await? - taken;
         self.ballast.leave(1)?;
         self.describe(short + rest).await.at("it fits into the page")?;
+        let length = self.number("log_bytes").await?;
+        ensure!((PAGE - 31..=PAGE).contains(&length), "the segment has {length} bytes: a turn fits, or was not tried");
+        ensure!(self.number("log_segments").await? == segments, "the log turned on a full disk");
         self.holds().await?;
-        match self.count().await {
-            Err(e) if e.kind() == ErrorKind::Poisoned => self.refused += 1,
-            other => return Err(Failure::new(format!("a turn without room must poison the handle: {other:?}"))),
-        }
-        self.holds().await
+        self.write_until_full().await
     }
 
     /// Gives the record of all a description of so many bytes.
@@ -237,18 +234,6 @@ impl Scene {
         record.description = Some("x".repeat(usize::try_from(bytes)?).into());
         self.db.update_collection(record).await?;
         Ok(())
-    }
-
-    /// A poisoned handle reads, is closed, and the directory opened again, still without space.
-    async fn reopen_poisoned(&mut self) -> Outcome {
-        let health = self.db.health_check().await?;
-        ensure!(health.status == HealthStatus::ReadOnly, "a poisoned handle says {health:?}");
-        self.reads += self.reader.stop().await?;
-        let closed = self.db.close().await.map_err(|e| e.kind());
-        ensure!(closed == Err(ErrorKind::Poisoned), "closing a poisoned handle answers {closed:?}");
-        self.db = open(self.disk.path(), self.point).await.at("open on a full disk")?;
-        self.reader = Reader::start(self.db.clone());
-        self.holds().await
     }
 
     async fn count(&mut self) -> proximadb_meta_core::Result<()> {
@@ -318,25 +303,6 @@ async fn open(disk: &Path, point: Point) -> Outcome<Arc<dyn MetadataBackend>> {
         _ => 1024 * 1024,
     };
     Ok(proximadb_meta_wal::open_with(disk.join("store"), segment_bytes).await?.into_backend())
-}
-
-/// The catalog holds exactly the scripts' records.
-async fn exactly(db: &dyn MetadataBackend, scripts: &[Script]) -> Outcome {
-    let expected: Rows = scripts.iter().flat_map(|s| s.rows().clone()).collect();
-    let mut found = Rows::new();
-    let mut shared = (0, 0);
-    for r in db.list_collections(None).await? {
-        if *r.id == *SHARED {
-            shared = (r.vector_count, r.total_size_bytes);
-        } else {
-            found.insert(r.id.to_string(), Row::of(&r));
-        }
-    }
-    let counted = |of: fn(&Script) -> u64| scripts.iter().map(of).sum::<u64>();
-    let expected_shared = (counted(Script::counted), counted(|s| s.counted() * s.weight()));
-    ensure!(shared == expected_shared, "{SHARED} has {shared:?}, acknowledged are {expected_shared:?}");
-    ensure!(found == expected, "the catalog holds {} records, not the {} acknowledged", found.len(), expected.len());
-    Ok(())
 }
 
 /// Pages left for what takes a dozen: none, the first one, and so on.

@@ -8,6 +8,7 @@
 pub mod failure;
 pub mod child;
 pub mod dice;
+pub mod exact;
 pub mod full;
 pub mod kill;
 pub mod mount;
@@ -15,7 +16,10 @@ pub mod perform;
 pub mod places;
 pub mod power;
 pub mod process;
+mod sample;
 pub mod script;
+pub mod snapshot;
+pub mod soak;
 pub mod storage;
 mod system;
 pub mod tracks;

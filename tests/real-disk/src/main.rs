@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use real_disk::child::{self, Order};
+use real_disk::soak::{self, Plan};
 
 /// The embedded log on real file systems.
 #[derive(Debug, Parser)]
@@ -17,11 +18,14 @@ struct Arguments {
 enum Command {
     /// Write until killed; for the tests.
     Write(Order),
+    /// Write, read, back up, check point and reopen for minutes; memory, descriptors and disk must stay flat.
+    Soak(Plan),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Write(order) => child::write(&order),
+        Command::Soak(plan) => soak::run(&plan).map(|said| println!("{said}")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,9 @@ use crate::system;
 /// Length of an image: the least that XFS takes.
 const IMAGE_BYTES: u64 = 300 * 1024 * 1024;
 
+/// How often a busy mount is tried again.
+const BUSY: u32 = 20;
+
 /// A kind of file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileSystem {
@@ -195,9 +198,16 @@ struct Mount {
 
 impl Mount {
     fn detach(&mut self) -> Outcome {
-        run("umount", &[self.point.as_ref()])?;
-        self.mounted = false;
-        Ok(())
+        // A process that another thread starts has a copy of every open file for a moment: then the mount is busy.
+        let mut last = Ok(());
+        for _ in 0..BUSY {
+            last = run("umount", &[self.point.as_ref()]).map(drop);
+            if last.is_ok() {
+                self.mounted = false;
+                break;
+            }
+        }
+        last
     }
 }
 

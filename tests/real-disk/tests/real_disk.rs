@@ -1,24 +1,35 @@
 //! Every test as a trial of its own; what cannot run here is listed as ignored, with the reason as its kind.
 //!
-//! `PXMETA_POWER_CUTS` (10) and `PXMETA_SOAK_ROUNDS` (20) set how often the power is cut and the process killed;
+//! `PXMETA_SOAK_POWER_CUTS` (10) and `PXMETA_SOAK_ROUNDS` (20) set how often the power is cut and the process killed;
 //! `PXMETA_TEST_SEED` (1) is the seed of everything that is drawn.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use real_disk::failure::Outcome;
 use real_disk::full::{self, Point};
 use real_disk::mount::{FileSystem, Mounts};
-use real_disk::{kill, power};
+use real_disk::{kill, power, snapshot};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_real-disk");
 
-fn main() {
+fn main() -> ExitCode {
     let arguments = Arguments::from_args();
+    match trials() {
+        Ok(trials) => libtest_mimic::run(&arguments, trials).exit_code(),
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn trials() -> Result<Vec<Trial>, String> {
     // Before any thread runs.
     let mounts = Mounts::take();
-    let (seed, cuts) = (number("PXMETA_TEST_SEED", 1), number("PXMETA_POWER_CUTS", 10));
-    let rounds = number("PXMETA_SOAK_ROUNDS", 20);
+    let (seed, cuts) = (number("PXMETA_TEST_SEED", 1)?, number("PXMETA_SOAK_POWER_CUTS", 10)?);
+    let rounds = number("PXMETA_SOAK_ROUNDS", 20)?;
     let program = Path::new(PROGRAM);
     let mut trials = Vec::new();
     for (kind, cuts) in [(FileSystem::Xfs, cuts.div_ceil(2)), (FileSystem::Ext4, cuts / 2)] {
@@ -32,20 +43,41 @@ fn main() {
             power::at_operations(m, kind, program, seed, 2 * cuts)
         }));
     }
-    let points = [Point::Append, Point::Rotation, Point::Checkpoint, Point::Backup];
-    for (point, word) in points.into_iter().zip(["append", "rotation", "checkpoint", "backup"]) {
-        trials.push(mounted(format!("disk_full::{word}"), &mounts, move |m| full::disk(m, point, seed, 5)));
+    let points = [Point::Append, Point::Rotation, Point::Turn, Point::Checkpoint, Point::Backup];
+    for (point, word) in points.into_iter().zip(["append", "rotation", "turn", "checkpoint", "backup"]) {
+        trials.push(mounted(format!("disk_full::{word}"), &mounts, move |m| full::disk(m, point, seed, 4)));
     }
-    trials.push(mounted("disk_full::turn".to_owned(), &mounts, move |m| full::disk(m, Point::Turn, seed, 1)));
     trials.push(trial("sigkill::under_load".to_owned(), move || kill::under_load(program, seed, rounds)));
-    libtest_mimic::run(&arguments, trials).exit();
+    for kind in ["memory", "wal"] {
+        trials.push(trial(format!("snapshot::{kind}::backups_are_one_position"), move || snapshots(kind, false)));
+        trials.push(trial(format!("snapshot::{kind}::torn_read_is_found"), move || snapshots(kind, true)));
+    }
+    Ok(trials)
 }
 
-fn number(variable: &str, default: u64) -> u64 {
+fn number(variable: &str, default: u64) -> Result<u64, String> {
     match std::env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}, not a number")),
-        Err(_) => default,
+        Ok(text) => text.parse().map_err(|_| format!("{variable} is {text:?}, not a number")),
+        Err(_) => Ok(default),
     }
+}
+
+/// The snapshot tests on a backend of this kind.
+fn snapshots(kind: &str, torn: bool) -> Outcome<String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
+    runtime.block_on(async {
+        let home = tempfile::tempdir()?;
+        let db = match kind {
+            "wal" => proximadb_meta_wal::open_with(home.path(), 64 * 1024).await?.into_backend(),
+            _ => proximadb_meta_memory::memory().into_backend(),
+        };
+        let said = match torn {
+            true => snapshot::torn_read_is_found(db.clone(), 20).await?,
+            false => snapshot::backups(db.clone(), 200).await?,
+        };
+        db.close().await?;
+        Ok(said)
+    })
 }
 
 fn trial(name: String, check: impl FnOnce() -> Outcome<String> + Send + 'static) -> Trial {

@@ -2,12 +2,14 @@
 
 mod read;
 mod store;
+mod wal;
 mod write;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use read::{Count, Explain, Export, Get, Ls};
 pub(crate) use store::{Backup, Demo, Restore};
+pub(crate) use wal::{Wal, WalCommand};
 pub(crate) use write::{Create, Import, OnConflict, Rm, Set};
 
 const EXIT_CODES: &str = "\
@@ -117,6 +119,7 @@ pub(crate) enum Command {
     Explain(Explain),
     Backup(Backup),
     Restore(Restore),
+    Wal(Wal),
     Demo(Demo),
     /// Print the versions: program, record format, keyword revision.
     ///
@@ -136,6 +139,7 @@ impl Command {
             }
             Self::Import(_) | Self::Restore(_) => &[Table, Json, Ndjson],
             Self::Rm(_) => &[Table, Json, Ndjson, Name],
+            Self::Wal(_) => &[Table, Json],
             Self::Export(_) | Self::Demo(_) => &[Ndjson],
         }
     }
@@ -156,6 +160,7 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Wal(_) => "wal",
             Self::Demo(_) => "demo",
             Self::Version => "version",
         }

@@ -13,6 +13,7 @@ mod rm;
 mod session;
 mod set;
 mod version;
+mod wal;
 
 use proximadb_meta::core::{Error, Filter};
 
@@ -87,6 +88,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Stop::listen(talk).map_err(|e| crate::exit::Failure::Io("the signals cannot be taken over".to_owned(), e))?;
     let job = match args.command {
         Command::Demo(x) => return demo::run(&x, &stop),
+        Command::Wal(x) => return wal::run(&x.what, format),
         Command::Version => return version::run(format),
         Command::Backends => return backends::run(format),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),

@@ -21,7 +21,7 @@ fn bounded(name: &str, size: usize, decode: impl FnOnce()) {
 fn bounded_by(name: &str, size: usize, limit: usize, decode: impl FnOnce()) {
     let taken = counting::peak(decode);
     assert!(taken <= limit, "{name}: {taken} bytes allocated at once for an input of {size}; the limit is {limit}");
-    if std::env::var_os("PXMETA_FUZZ_SHOW").is_some() {
+    if std::env::var_os("PXMETA_SOAK_FUZZ_SHOW").is_some() {
         eprintln!("size: {name}: {:.1} MiB for {:.1} MiB", taken as f64 / 1048576.0, size as f64 / 1048576.0);
     }
 }
