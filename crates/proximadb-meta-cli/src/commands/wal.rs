@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use proximadb_meta::core::config::MetadataBackendConfig;
 use proximadb_meta::core::{Error, ErrorKind};
-use proximadb_meta::wal::inspect::{Inspection, Verification, inspect, verify};
+use proximadb_meta::wal::inspect::{InUse, Inspection, Verification, inspect, verify};
 use proximadb_meta::wal::salvage::{SalvageOptions, SalvageReport, salvage};
 use serde::Serialize;
 
@@ -62,8 +62,20 @@ fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// What limits the word of a report: somebody writes to the directory.
+fn show_company(in_use: InUse, changed: bool) -> Result<()> {
+    if in_use == InUse::Yes {
+        line("note       another process has it open: the end of the log may be in the middle of being written")?;
+    }
+    if changed {
+        line("note       files changed while they were read, several times over: do it again")?;
+    }
+    Ok(())
+}
+
 fn show_inspection(found: &Inspection) -> Result<()> {
     line(format_args!("directory  {}", visible(&found.directory)))?;
+    show_company(found.in_use, found.changed)?;
     for file in &found.files {
         let length = file.length.map_or_else(|| "-".to_owned(), |n| n.to_string());
         line(format_args!("{}  {}, {length} bytes", visible(&file.name), word(&file.role)))?;
@@ -79,11 +91,20 @@ fn show_inspection(found: &Inspection) -> Result<()> {
                 "    frames {seqs}: {} units, {} marks, {} seals, {} turns, {} ends; durable to {}; good to byte {}",
                 f.units, f.restoring, f.seals, f.turns, f.ends, f.durable_upto, f.good_end
             ))?;
-            line(format_args!("    {} puts, {} deletes, {} counters", f.puts, f.deletes, f.counters))?;
+            let namespaces = f.namespaces.len() as u64 + f.more_namespaces;
+            line(format_args!(
+                "    {} puts, {} deletes, {} counters in {namespaces} namespaces",
+                f.puts, f.deletes, f.counters
+            ))?;
+            if f.zeros > 0 {
+                line(format_args!("    then {} zeros, written ahead", f.zeros))?;
+            }
             if let Some(rest) = &f.rest {
                 line(format_args!(
                     "    then {} bytes: {}; {} whole frames in them",
-                    rest.bytes, rest.what, rest.frames
+                    rest.bytes,
+                    visible(&rest.what),
+                    rest.frames
                 ))?;
             }
         }
@@ -99,13 +120,24 @@ fn show_verification(v: &Verification) -> Result<()> {
     line(format_args!("directory  {}", visible(&v.directory)))?;
     line(format_args!("records    {} in {} namespaces, {} of them doubtful", v.records, v.namespaces, v.doubtful))?;
     line(format_args!("entries    to {}", v.last_seq))?;
+    show_company(v.in_use, v.changed)?;
+    for namespace in &v.restoring {
+        line(format_args!("restoring  namespace {:?}", visible(namespace)))?;
+    }
+    if v.more_restoring > 0 {
+        line(format_args!("restoring  and {} more", v.more_restoring))?;
+    }
     for lost in &v.lost {
         line(format_args!("lost       entries {lost}"))?;
     }
     if let Some(t) = &v.torn_tail {
         line(format_args!(
             "torn tail  {}, byte {}: {} bytes from entry {} on; {}",
-            t.file, t.offset, t.bytes, t.first, t.what
+            t.file,
+            t.offset,
+            t.bytes,
+            t.first,
+            visible(&t.what)
         ))?;
     }
     for d in &v.damages {
@@ -114,7 +146,7 @@ fn show_verification(v: &Verification) -> Result<()> {
             visible(&d.file),
             d.offset,
             d.bytes,
-            d.what,
+            visible(&d.what),
             d.lost
         ))?;
     }
@@ -127,9 +159,6 @@ fn show_verification(v: &Verification) -> Result<()> {
     let more = v.more_affected + v.affected.len().saturating_sub(20) as u64;
     if more > 0 {
         line(format_args!("affected   and {more} more"))?;
-    }
-    if v.changed {
-        line("note       the directory changed while it was read")?;
     }
     v.notes.iter().try_for_each(|n| line(format_args!("note       {}", visible(n))))
 }
@@ -153,6 +182,9 @@ fn show_salvage(s: &SalvageReport) -> Result<()> {
             visible(&c.kept),
             visible(&c.left_out)
         ))?;
+    }
+    if s.more_conflicts > 0 {
+        line(format_args!("conflict   and {} more", s.more_conflicts))?;
     }
     show_verification(&s.source)
 }

@@ -1,7 +1,8 @@
 //! The proof of the log: a simulated disk, crashed at every moment, failing at every call, and damaged in every bit.
 //!
 //! `PXMETA_SOAK_SIM_SEEDS` sets how many workloads are crashed (the default suffices for a million images), `PXMETA_SOAK_SIM_FIRST` the
-//! first one: a failure names both.
+//! first one: a failure names both. `PXMETA_SOAK_SALVAGE_SEEDS` has that many stores verified and salvaged with every bit flipped (ten
+//! minutes each), `PXMETA_SOAK_HOSTILE_SEEDS` that many times 500 hostile files judged.
 
 mod bugs;
 mod check;
