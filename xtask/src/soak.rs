@@ -15,6 +15,8 @@ const SEEDS: u64 = 100_000;
 const WORKLOADS: u64 = 5_600;
 /// Power cuts after acknowledgements in one pass; twice as many at file operations.
 const POWER_CUTS: u64 = 50;
+/// Stores that are verified and salvaged with every bit flipped: a quarter of a million damaged ones each.
+const DAMAGED_STORES: u64 = 1;
 /// Schedules that each test of interleavings tries.
 const SCHEDULES: u64 = 100_000;
 /// The seeds of `cargo xtask test` end before this one.
@@ -48,6 +50,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("round trip through the command line", &["--test", "*", "export_gives_back"]),
     ("random scripts on Memory and the log", &["--test", "scripts"]),
     ("crashes of the log on the simulated disk", &["--lib", "no_crash_loses"]),
+    ("damaged stores, verified and salvaged", &["--lib", "sim::salvage"]),
     ("power cuts, full disks, kills under load, backups under writers", &["--test", "real_disk"]),
     ("interleavings of readers and the writer", &["--lib", "in_every_schedule"]),
 ];
@@ -77,6 +80,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             command.env("PXMETA_SOAK_FIRST", first.to_string());
             command.env("PXMETA_SOAK_SIM_SEEDS", WORKLOADS.to_string());
             command.env("PXMETA_SOAK_SIM_FIRST", (FIRST_SEED + pass * WORKLOADS).to_string());
+            command.env("PXMETA_SOAK_SALVAGE_SEEDS", DAMAGED_STORES.to_string());
             command.env("PXMETA_SOAK_SCHEDULES", SCHEDULES.to_string());
             command.env("PXMETA_SOAK_POWER_CUTS", POWER_CUTS.to_string());
             println!("== {what}");
