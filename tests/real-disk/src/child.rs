@@ -1,7 +1,8 @@
 //! The process that writes: every writer does its script, and says on stdout when a step was acknowledged.
 //!
-//! One line each: `ack` and the acknowledgement; `stop`, writer and error for a writer that cannot go on; at the end `reads` and
-//! `ok`, or what an acknowledged record reads as instead. It ends by itself only when no writer can go on.
+//! One line each: `ack` and the acknowledgement; `skip`, writer and step of a checkpoint or backup that failed; `stop`, writer and
+//! error for a writer that cannot go on; `cut` before the process cuts the power itself; at the end `reads` and `ok`, or what an
+//! acknowledged record reads as instead. It ends by itself only when no writer can go on.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -158,7 +159,7 @@ async fn read_back(db: &dyn MetadataBackend, scripts: &[Script]) -> Outcome {
 }
 
 /// One line on stdout. Nobody listens any more: then there is nothing left to do.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut line = line.replace('\n', " ");
     line.push('\n');
     if io::stdout().lock().write_all(line.as_bytes()).is_err() {

@@ -45,6 +45,7 @@ pub fn after_acknowledgements(
         let mut round = || {
             let mut child = Writing::start(program, &order)?;
             child.acknowledged(&mut tracks, wanted)?;
+            tracks.cut();
             disk.cut()?;
             if dice.one_in(2) {
                 child.kill(&mut tracks)?;
@@ -125,6 +126,7 @@ pub fn is_real(right: Mounts, kind: FileSystem, program: &Path, seed: u64) -> Ou
     order.forget_syncs = true;
     let mut child = Writing::start(program, &order)?;
     child.acknowledged(&mut tracks, 300)?;
+    tracks.cut();
     disk.cut()?;
     child.kill(&mut tracks)?;
     disk.restart()?;

@@ -84,6 +84,7 @@ impl Writing {
         let Some(line) = bytes.strip_suffix(b"\n") else { return Ok(false) };
         let line = std::str::from_utf8(line)?;
         match line.split_once('\t') {
+            None if line == "cut" => tracks.cut(),
             Some(("ack", rest)) => tracks.acknowledge(rest)?,
             Some(("skip", rest)) => {
                 self.skipped += 1;

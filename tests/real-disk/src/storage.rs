@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use proximadb_meta_wal::{FileStorage, Storage, StorageFile};
 
+use crate::child::say;
 use crate::system;
 
 /// What is wrong with the disk.
@@ -34,7 +35,10 @@ impl Troubles {
     fn step(&self) -> io::Result<()> {
         let n = self.operations.fetch_add(1, Ordering::SeqCst) + 1;
         match &self.trouble {
-            Trouble::CutAt { operation, mount } if n == *operation => system::shut_down(mount),
+            Trouble::CutAt { operation, mount } if n == *operation => {
+                say("cut");
+                system::shut_down(mount)
+            }
             _ => Ok(()),
         }
     }
