@@ -1,17 +1,14 @@
 //! A full disk: on a small tmpfs the log, a rotation, a checkpoint and a backup each meet the end of the space. Writes say so,
 //! reads go on, nothing acknowledged is lost, and once there is space again the same handle writes.
 
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use proximadb_meta_core::report::{BackupOptions, HealthStatus, RestoreOptions};
 use proximadb_meta_core::{Error, ErrorKind, MetadataBackend};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
+use crate::ballast::{Ballast, PAGE, Reader};
 use crate::dice::Dice;
 use crate::exact::exactly;
 use crate::failure::{At as _, Failure, Outcome};
@@ -20,7 +17,6 @@ use crate::perform::{count, perform, prepare};
 use crate::script::{SHARED, Script};
 
 const TMPFS_BYTES: u64 = 4 * 1024 * 1024;
-const PAGE: u64 = 4096;
 const WRITERS: usize = 4;
 
 /// Where the space ends.
@@ -319,58 +315,4 @@ fn names(directory: &Path) -> Outcome<Vec<String>> {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
     Ok(names)
-}
-
-/// A file that takes the space nobody else may have.
-struct Ballast {
-    file: File,
-}
-
-impl Ballast {
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::create_new(path)? })
-    }
-
-    /// Fills the disk, then leaves so many pages free.
-    fn leave(&mut self, pages: u64) -> io::Result<()> {
-        let mut length = self.file.metadata()?.len();
-        loop {
-            match self.file.write_all_at(&[1; PAGE as usize], length) {
-                Ok(()) => length += PAGE,
-                Err(e) if e.kind() == io::ErrorKind::StorageFull => break,
-                Err(e) => return Err(e),
-            }
-        }
-        self.file.set_len(length.saturating_sub(pages * PAGE))?;
-        self.file.flush()
-    }
-}
-
-/// Lists the catalog over and over; no list may fail.
-struct Reader {
-    stop: Arc<AtomicBool>,
-    task: JoinHandle<proximadb_meta_core::Result<u64>>,
-}
-
-impl Reader {
-    fn start(db: Arc<dyn MetadataBackend>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let task = tokio::spawn(async move {
-            let mut lists = 0;
-            while !stopped.load(Ordering::SeqCst) {
-                db.list_collections(None).await?;
-                db.get_collection(SHARED).await?;
-                lists += 1;
-                tokio::task::yield_now().await;
-            }
-            Ok(lists)
-        });
-        Self { stop, task }
-    }
-
-    async fn stop(&mut self) -> Outcome<u64> {
-        self.stop.store(true, Ordering::SeqCst);
-        (&mut self.task).await?.at("a read on a full disk")
-    }
 }

@@ -6,9 +6,11 @@
 
 #[macro_use]
 pub mod failure;
+mod ballast;
 pub mod child;
 pub mod dice;
 pub mod exact;
+mod found;
 pub mod full;
 pub mod kill;
 pub mod mount;
