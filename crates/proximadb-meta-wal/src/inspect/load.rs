@@ -40,6 +40,15 @@ pub(crate) struct LoadedFile {
     pub(crate) bytes: Vec<u8>,
     /// Why it cannot be read, or which part of it.
     pub(crate) trouble: Option<String>,
+    /// Where the first byte is that the disk refused, and where the last one ends.
+    pub(crate) refused: Option<(usize, usize)>,
+}
+
+impl LoadedFile {
+    /// Whether the disk refused anything between two offsets: the zeros there mean nothing.
+    pub(crate) fn is_refused(&self, from: usize, to: usize) -> bool {
+        self.refused.is_some_and(|(first, end)| from < end && first < to)
+    }
 }
 
 /// Reads a directory. Opens files for reading only.
@@ -87,7 +96,7 @@ fn survey(storage: &dyn Storage) -> io::Result<Vec<(String, Option<u64>)>> {
 
 fn describe(name: &str, length: Option<u64>) -> LoadedFile {
     let (role, number) = role(name);
-    LoadedFile { name: name.to_owned(), role, number, length, bytes: Vec::new(), trouble: None }
+    LoadedFile { name: name.to_owned(), role, number, length, bytes: Vec::new(), trouble: None, refused: None }
 }
 
 /// What a file is by its name, and its number.
@@ -115,19 +124,34 @@ fn read(storage: &dyn Storage, file: &mut LoadedFile) {
         Role::Lock | Role::Unfinished | Role::Foreign => return,
     };
     match storage.open_read(&file.name).and_then(|f| read_what_can_be_read(&*f, most)) {
-        Ok((bytes, trouble)) => (file.bytes, file.trouble) = (bytes, trouble),
+        Ok(read) => {
+            file.trouble =
+                read.first.as_ref().zip(read.refused).map(|(e, (from, _))| {
+                    format!("{} bytes from byte {from} on cannot be read: {e}", read.bytes_refused)
+                });
+            (file.bytes, file.refused) = (read.bytes, read.refused);
+        }
         Err(e) => file.trouble = Some(e.to_string()),
     }
 }
 
-/// The content, at most so much of it; what the disk refuses is left zero and said.
-fn read_what_can_be_read(file: &dyn StorageFile, most: usize) -> io::Result<(Vec<u8>, Option<String>)> {
+/// What could be read of a file.
+#[derive(Debug, Default)]
+struct Read {
+    bytes: Vec<u8>,
+    bytes_refused: usize,
+    refused: Option<(usize, usize)>,
+    first: Option<io::Error>,
+}
+
+/// The content, at most so much of it; what the disk refuses is left zero.
+fn read_what_can_be_read(file: &dyn StorageFile, most: usize) -> io::Result<Read> {
     let length = usize::try_from(file.length()?).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?.min(most);
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    bytes.resize(length, 0);
-    let (mut at, mut refused, mut first) = (0, 0, None);
-    while let Some(rest) = bytes.get_mut(at..).filter(|r| !r.is_empty()) {
+    let mut read = Read::default();
+    read.bytes.try_reserve_exact(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    read.bytes.resize(length, 0);
+    let mut at = 0;
+    while let Some(rest) = read.bytes.get_mut(at..).filter(|r| !r.is_empty()) {
         match file.read_at(at as u64, rest) {
             // Somebody cut the file meanwhile.
             Ok(0) => break,
@@ -135,15 +159,15 @@ fn read_what_can_be_read(file: &dyn StorageFile, most: usize) -> io::Result<(Vec
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => {
                 let next = ((at / BLOCK + 1) * BLOCK).min(length);
-                first.get_or_insert((at, e));
-                refused += next - at;
+                read.first.get_or_insert(e);
+                read.bytes_refused += next - at;
+                read.refused = Some((read.refused.map_or(at, |(from, _)| from), next));
                 at = next;
             }
         }
     }
-    bytes.truncate(at);
-    let trouble = first.map(|(at, e)| format!("{refused} bytes from byte {at} on cannot be read: {e}"));
-    Ok((bytes, trouble))
+    read.bytes.truncate(at);
+    Ok(read)
 }
 
 #[cfg(test)]
@@ -261,6 +285,9 @@ mod tests {
                 assert_eq!((file.bytes.len(), file.bytes[2 * BLOCK]), (LENGTH, 7));
                 let told = format!("{BLOCK} bytes from byte {BLOCK} on cannot be read: bad block");
                 assert_eq!(file.trouble.as_deref(), Some(&*told));
+                assert_eq!(file.refused, Some((BLOCK, 2 * BLOCK)));
+                assert!(file.is_refused(0, BLOCK + 1) && file.is_refused(2 * BLOCK - 1, LENGTH));
+                assert!(!file.is_refused(0, BLOCK) && !file.is_refused(2 * BLOCK, LENGTH));
             }
         }
     }

@@ -312,3 +312,48 @@ fn verify_agrees_with_opening_on_every_bit() {
     run(1, (2, LARGE), 1, false, &mut counts);
     tell(&counts);
 }
+
+/// A block that the disk refuses reads as zeros, and must not be taken for zeros that were written ahead, nor for a torn tail:
+/// what stood there may have been acknowledged.
+#[test]
+fn what_the_disk_refuses_is_never_taken_for_the_end() {
+    let mut cases = 0;
+    for (groups, close, segment_bytes) in [(2, false, LARGE), (7, true, SEGMENT_BYTES), (7, false, SEGMENT_BYTES)] {
+        let truth = Truth::new(sample(2, groups, close, segment_bytes));
+        let full = records(&truth.sample.full);
+        let loaded = || load(&SimDisk::of(truth.sample.disk.clone()), InUse::Unknown).unwrap();
+        for n in 0..loaded().files.len() {
+            for from in (0..loaded().files[n].bytes.len()).step_by(211) {
+                let refused = || {
+                    let mut loaded = loaded();
+                    let file = &mut loaded.files[n];
+                    let to = file.bytes.len().min(from + SECTOR);
+                    file.bytes[from..to].fill(0);
+                    (file.refused, file.trouble) = (Some((from, to)), Some("bad block".to_owned()));
+                    loaded
+                };
+                for options in [SalvageOptions::default(), SalvageOptions::including_stale()] {
+                    let new = SimDisk::default();
+                    let report = save(refused(), Arc::new(new.clone()), Path::new("new"), options).unwrap();
+                    let what = || format!("{from} of {}: {report:?}", refused().files[n].name);
+                    assert_eq!(report.source.verdict, Verdict::Damaged, "{}", what());
+                    for (id, record) in records(&Log::open(Arc::new(new), SEGMENT_BYTES).unwrap().state) {
+                        assert!(truth.versions[&id].contains(&record), "{id:?} at {}", what());
+                        let kept = |d: &crate::salvage::DoubtfulRecord| {
+                            *d.namespace == *id.0.as_str() && d.id == id.1.to_string().into_boxed_str()
+                        };
+                        let is_doubtful = report.doubtful.iter().any(kept);
+                        assert!(
+                            is_doubtful || full.get(&id) == Some(&record),
+                            "{id:?} is not the newest at {}",
+                            what()
+                        );
+                    }
+                    cases += 1;
+                }
+            }
+        }
+    }
+    report(&format!("{cases} salvages around blocks that the disk refuses, 0 violations"));
+    assert!(cases > 200);
+}

@@ -50,9 +50,6 @@ impl<'a> Replay<'a> {
             self.more_damages += read.more_damages + (read.damages.len() - listed) as u64;
             self.damages.extend(read.damages.into_iter().take(listed));
             let damages = from..self.damages.len();
-            if let (false, Some(trouble)) = (file.file.bytes.is_empty(), &file.file.trouble) {
-                self.notes.push(format!("{}: {trouble}", file.file.name));
-            }
             if let (true, Some(seq)) = (read.complete, read.seq) {
                 self.checkpoint = Some(CheckpointPosition { number, seq });
                 self.next = seq.saturating_add(1);
@@ -77,6 +74,9 @@ impl<'a> Replay<'a> {
         if let (true, Some(trouble)) = (bytes.is_empty(), &file.trouble) {
             read.damage(name, 0, 0, format!("cannot be read: {trouble}"), from(1));
             return Ok(read);
+        }
+        if let Some((from, to)) = file.refused {
+            read.damage(name, from, to - from, file.trouble.clone().unwrap_or_default(), Loss::Nothing);
         }
         match self.header(file, FileKind::Checkpoint)? {
             Ok(header) => read.seq = Some(header.seq),

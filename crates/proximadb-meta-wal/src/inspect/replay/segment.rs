@@ -19,8 +19,8 @@ impl<'a> Replay<'a> {
             self.pend(name, 0, 0, format!("cannot be read: {trouble}"));
             return Ok(false);
         }
-        if let Some(trouble) = &file.trouble {
-            self.notes.push(format!("{name}: {trouble}"));
+        if let Some((from, to)) = file.refused {
+            self.damage(name, from, to - from, file.trouble.clone().unwrap_or_default(), Loss::Nothing);
         }
         let salt = salt_of(bytes);
         // Frames prove a salt whose own checksum is wrong.
@@ -45,7 +45,9 @@ impl<'a> Replay<'a> {
         let mut proof = None;
         let (mut ended, mut end) = (None, bytes.len());
         for Found { offset, length, piece } in Walk::new(bytes, salt, FILE_HEADER) {
-            if piece == Piece::Gap && is_ahead(bytes, offset) {
+            // What the disk refuses from here on may be what would prove this to be damage.
+            let refused = file.is_refused(offset, bytes.len());
+            if piece == Piece::Gap && !refused && is_ahead(bytes, offset) {
                 end = offset;
                 break;
             }
@@ -84,7 +86,7 @@ impl<'a> Replay<'a> {
                     end = offset;
                     break;
                 }
-            } else if trusted {
+            } else if trusted && !refused {
                 let durable = match proof {
                     None => known_synced(rest, &salt, self.next),
                     Some(upto) => upto >= self.next,
