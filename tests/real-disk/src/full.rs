@@ -144,9 +144,12 @@ impl Scene {
             Point::Rotation => self.refuse_rotation(round % 3).await,
             Point::Checkpoint => {
                 self.ballast.leave(pages(round, dice))?;
-                self.refuse(|db, _| async move { db.maintain().await.map(drop) }).await?;
-                let names = names(&self.disk.path().join("store"))?;
-                ensure!(!names.iter().any(|n| n.contains("checkpoint")), "the checkpoint left a file: {names:?}");
+                // The turn to a new segment gives back the zeros that were written ahead: that can be space enough.
+                if let Err(e) = self.db.maintain().await {
+                    self.refuse(|_, _| async move { Err(e) }).await?;
+                    let names = names(&self.disk.path().join("store"))?;
+                    ensure!(!names.iter().any(|n| n.contains("checkpoint")), "the checkpoint left a file: {names:?}");
+                }
                 self.write_until_full().await
             }
             Point::Backup => {

@@ -7,6 +7,9 @@ use std::path::Path;
 use super::report::InUse;
 use crate::files::LOCK;
 
+/// How often nobody must be found before nobody is said to be there.
+const LOOKS: usize = 5;
+
 /// Asks the system's list of locks.
 pub(crate) fn in_use(dir: &Path) -> InUse {
     let file = match fs::metadata(dir.join(LOCK)) {
@@ -15,10 +18,15 @@ pub(crate) fn in_use(dir: &Path) -> InUse {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return InUse::No,
         Err(_) => return InUse::Unknown,
     };
-    match fs::read_to_string("/proc/locks") {
-        Ok(list) => look_up(&list, file.dev(), file.ino()),
-        Err(_) => InUse::Unknown,
+    // The list is read in parts, and moves when another file is locked or unlocked meanwhile: a lock can be missed.
+    for _ in 0..LOOKS {
+        match fs::read_to_string("/proc/locks").map(|list| look_up(&list, file.dev(), file.ino())) {
+            Ok(InUse::No) => {}
+            Ok(found) => return found,
+            Err(_) => return InUse::Unknown,
+        }
     }
+    InUse::No
 }
 
 /// Looks the file up in the text of `/proc/locks`: `1: FLOCK  ADVISORY  WRITE 3768 fe:00:10879044 0 EOF`.
