@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::grow::Grow;
-use crate::sync::{ArcSwapOption, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, Pin, Ref, Swap, pin};
 
 /// Slots in one chunk of bits.
 pub(crate) const CHUNK_SLOTS: u32 = 4096;
@@ -16,17 +16,58 @@ const FEW: usize = 48;
 
 type Chunk = OnceLock<Box<[AtomicU64; WORDS]>>;
 
+/// A set of slots as bits.
+#[derive(Default)]
+pub(crate) struct Bits(Grow<Chunk>);
+
+fn bit(slot: u32) -> (u32, usize, u64) {
+    let within = (slot % CHUNK_SLOTS) as usize;
+    (slot / CHUNK_SLOTS, within / 64, 1 << (within % 64))
+}
+
+impl Bits {
+    fn chunk(&self, chunk: u32) -> Option<&[AtomicU64; WORDS]> {
+        self.0.get(chunk)?.get().map(|c| &**c)
+    }
+
+    /// Puts a slot in; whether it is new there.
+    pub(crate) fn insert(&self, slot: u32) -> bool {
+        let (chunk, word, bit) = bit(slot);
+        let Some(chunk) = self.0.make(chunk) else { return false };
+        let words = chunk.get_or_init(|| Box::new([const { AtomicU64::new(0) }; WORDS]));
+        words.get(word).is_some_and(|w| w.fetch_or(bit, Ordering::Release) & bit == 0)
+    }
+
+    /// Takes a slot out; whether it was there.
+    pub(crate) fn remove(&self, slot: u32) -> bool {
+        let (chunk, word, bit) = bit(slot);
+        let word = self.chunk(chunk).and_then(|c| c.get(word));
+        word.is_some_and(|w| w.fetch_and(!bit, Ordering::Release) & bit != 0)
+    }
+
+    pub(crate) fn contains(&self, slot: u32) -> bool {
+        let (chunk, word, bit) = bit(slot);
+        self.chunk(chunk).and_then(|c| c.get(word)).is_some_and(|w| w.load(Ordering::Acquire) & bit != 0)
+    }
+
+    /// The 64 slots from `64 * word` on.
+    pub(crate) fn word(&self, word: u32) -> u64 {
+        let (chunk, at) = (word / WORDS as u32, word as usize % WORDS);
+        self.chunk(chunk).and_then(|c| c.get(at)).map_or(0, |w| w.load(Ordering::Acquire))
+    }
+}
+
 /// A set of slots.
 pub(crate) struct SlotSet {
-    few: ArcSwapOption<Vec<u32>>,
+    few: Swap<Vec<u32>>,
     /// Made when there are more than a few, and then what counts.
-    many: OnceLock<Box<Grow<Chunk>>>,
+    many: OnceLock<Box<Bits>>,
     len: AtomicUsize,
 }
 
 impl Default for SlotSet {
     fn default() -> Self {
-        Self { few: ArcSwapOption::empty(), many: OnceLock::new(), len: AtomicUsize::new(0) }
+        Self { few: Swap::empty(), many: OnceLock::new(), len: AtomicUsize::new(0) }
     }
 }
 
@@ -34,24 +75,6 @@ impl std::fmt::Debug for SlotSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SlotSet({})", self.len())
     }
-}
-
-fn bit(slot: u32) -> (u32, usize, u64) {
-    let within = (slot % CHUNK_SLOTS) as usize;
-    (slot / CHUNK_SLOTS, within / 64, 1 << (within % 64))
-}
-
-fn set(many: &Grow<Chunk>, slot: u32) -> bool {
-    let (chunk, word, bit) = bit(slot);
-    let Some(chunk) = many.make(chunk) else { return false };
-    let words = chunk.get_or_init(|| Box::new([const { AtomicU64::new(0) }; WORDS]));
-    words.get(word).is_some_and(|w| w.fetch_or(bit, Ordering::Release) & bit == 0)
-}
-
-fn has(many: &Grow<Chunk>, slot: u32) -> bool {
-    let (chunk, word, bit) = bit(slot);
-    let word = many.get(chunk).and_then(OnceLock::get).and_then(|c| c.get(word));
-    word.is_some_and(|w| w.load(Ordering::Acquire) & bit != 0)
 }
 
 impl SlotSet {
@@ -62,7 +85,7 @@ impl SlotSet {
 
     pub(crate) fn insert(&self, slot: u32) {
         let new = match self.many.get() {
-            Some(many) => set(many, slot),
+            Some(many) => many.insert(slot),
             None => self.insert_few(slot),
         };
         if new {
@@ -71,37 +94,35 @@ impl SlotSet {
     }
 
     fn insert_few(&self, slot: u32) -> bool {
-        let few = self.few.load_full().unwrap_or_default();
+        let pin = pin();
+        let few = self.few.read(&pin).map_or(&[][..], |f| f.get());
         let Err(at) = few.binary_search(&slot) else { return false };
         if few.len() >= FEW {
-            let many = Box::<Grow<Chunk>>::default();
+            let many = Box::<Bits>::default();
             for s in few.iter().chain([&slot]) {
-                set(&many, *s);
+                many.insert(*s);
             }
             let _ = self.many.set(many);
-            self.few.store(None);
+            self.few.store(None, &pin);
             return true;
         }
         let mut longer = Vec::with_capacity(few.len() + 1);
         longer.extend_from_slice(&few[..at]);
         longer.push(slot);
         longer.extend_from_slice(&few[at..]);
-        self.few.store(Some(Arc::new(longer)));
+        self.few.store(Some(Arc::new(longer)), &pin);
         true
     }
 
     pub(crate) fn remove(&self, slot: u32) {
         let was = match self.many.get() {
-            Some(many) => {
-                let (chunk, word, bit) = bit(slot);
-                let word = many.get(chunk).and_then(OnceLock::get).and_then(|c| c.get(word));
-                word.is_some_and(|w| w.fetch_and(!bit, Ordering::Release) & bit != 0)
-            }
+            Some(many) => many.remove(slot),
             None => {
-                let few = self.few.load_full().unwrap_or_default();
+                let pin = pin();
+                let few = self.few.read(&pin).map_or(&[][..], |f| f.get());
                 let was = few.binary_search(&slot).is_ok();
                 if was {
-                    self.few.store(Some(Arc::new(few.iter().copied().filter(|s| *s != slot).collect())));
+                    self.few.store(Some(Arc::new(few.iter().copied().filter(|s| *s != slot).collect())), &pin);
                 }
                 was
             }
@@ -111,46 +132,44 @@ impl SlotSet {
         }
     }
 
-    pub(crate) fn contains(&self, slot: u32) -> bool {
+    pub(crate) fn contains(&self, pin: &Pin, slot: u32) -> bool {
         // A set that turns from few to many between the two looks is looked at again.
         if let Some(many) = self.many.get() {
-            return has(many, slot);
+            return many.contains(slot);
         }
-        match self.few.load().as_ref() {
+        match self.few.read(pin).map(Ref::get) {
             Some(few) => few.binary_search(&slot).is_ok(),
-            None => self.many.get().is_some_and(|many| has(many, slot)),
+            None => self.many.get().is_some_and(|many| many.contains(slot)),
         }
     }
 
     /// The 64 slots from `64 * word` on, as bits.
-    fn word(&self, word: u32) -> u64 {
-        let (chunk, at) = (word / WORDS as u32, word as usize % WORDS);
+    fn word(&self, pin: &Pin, word: u32) -> u64 {
         if let Some(many) = self.many.get() {
-            let chunk = many.get(chunk).and_then(OnceLock::get);
-            return chunk.and_then(|c| c.get(at)).map_or(0, |w| w.load(Ordering::Acquire));
+            return many.word(word);
         }
-        (0..64).filter(|n| self.contains(word * 64 + n)).fold(0, |bits, n| bits | 1 << n)
+        (0..64).filter(|n| self.contains(pin, word * 64 + n)).fold(0, |bits, n| bits | 1 << n)
     }
 
     /// The slots that are in this set and in all the others, below `end`, in their order.
-    pub(crate) fn intersect(&self, others: &[Arc<Self>], end: u32, mut each: impl FnMut(u32)) {
+    pub(crate) fn intersect(&self, pin: &Pin, others: &[Arc<Self>], end: u32, mut each: impl FnMut(u32)) {
         if self.many.get().is_none()
-            && let Some(few) = self.few.load_full()
+            && let Some(few) = self.few.read(pin).map(Ref::get)
         {
-            few.iter().filter(|s| others.iter().all(|o| o.contains(**s))).for_each(|s| each(*s));
+            few.iter().filter(|s| others.iter().all(|o| o.contains(pin, **s))).for_each(|s| each(*s));
             return;
         }
         let Some(many) = self.many.get() else { return };
         for chunk in 0..end.div_ceil(CHUNK_SLOTS) {
-            let Some(words) = many.get(chunk).and_then(OnceLock::get) else { continue };
+            let Some(words) = many.chunk(chunk) else { continue };
             for (at, word) in words.iter().enumerate() {
-                let mut bits = word.load(Ordering::Acquire);
                 let number = chunk * WORDS as u32 + at as u32;
+                let mut bits = word.load(Ordering::Acquire);
                 for other in others {
                     if bits == 0 {
                         break;
                     }
-                    bits &= other.word(number);
+                    bits &= other.word(pin, number);
                 }
                 while bits != 0 {
                     each(number * 64 + bits.trailing_zeros());
@@ -169,7 +188,7 @@ mod tests {
 
     fn slots(set: &SlotSet, others: &[Arc<SlotSet>]) -> Vec<u32> {
         let mut found = Vec::new();
-        set.intersect(others, 20_000, |s| found.push(s));
+        set.intersect(&pin(), others, 20_000, |s| found.push(s));
         found
     }
 
@@ -189,7 +208,7 @@ mod tests {
                     model[which].insert(slot);
                 }
                 assert_eq!(sets[which].len(), model[which].len());
-                assert_eq!(sets[which].contains(slot), model[which].contains(&slot));
+                assert_eq!(sets[which].contains(&pin(), slot), model[which].contains(&slot));
             }
             assert_eq!(slots(&sets[0], &[]), model[0].iter().copied().collect::<Vec<_>>());
             let both: Vec<u32> =

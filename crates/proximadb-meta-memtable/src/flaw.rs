@@ -12,6 +12,14 @@ pub(crate) enum Flaw {
     CutUnseen,
     /// A snapshot reads the number before it says that it holds it.
     HeldLate,
+    /// The newest version is taken without a second look at its number.
+    TornHead,
+    /// A slot is taken as settled although it was not when the index was read.
+    SettledUnseen,
+    /// A slot is settled before its stale keys are taken out.
+    SettledEarly,
+    /// A leaf that no longer covers the place is taken.
+    CutLeafTaken,
 }
 
 /// Never, outside this crate's own tests.
@@ -30,7 +38,16 @@ mod switch {
     use super::Flaw;
 
     impl Flaw {
-        pub(crate) const ALL: [Self; 4] = [Self::PublishedEarly, Self::SweptTooSoon, Self::CutUnseen, Self::HeldLate];
+        pub(crate) const ALL: [Self; 8] = [
+            Self::PublishedEarly,
+            Self::SweptTooSoon,
+            Self::CutUnseen,
+            Self::HeldLate,
+            Self::TornHead,
+            Self::SettledUnseen,
+            Self::SettledEarly,
+            Self::CutLeafTaken,
+        ];
     }
 
     // The scheduler runs all its threads on one thread of the system.

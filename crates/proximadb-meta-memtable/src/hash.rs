@@ -7,7 +7,7 @@
 use std::hash::BuildHasher as _;
 use std::sync::LazyLock;
 
-use crate::sync::{ArcSwapOption, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, Pin, Ref, Swap, pin};
 
 /// Nothing was ever here: a search ends.
 const EMPTY: u64 = 0;
@@ -63,7 +63,7 @@ impl Cells {
 
 /// The index. An entry is removed by its slot, so that two records with one text (in versions, or by collision) do not meet.
 pub(crate) struct HashIndex {
-    cells: ArcSwapOption<Cells>,
+    cells: Swap<Cells>,
     /// Of the writer: cells that are not empty.
     used: AtomicUsize,
     /// Of the writer: cells with a slot.
@@ -72,16 +72,15 @@ pub(crate) struct HashIndex {
 
 impl Default for HashIndex {
     fn default() -> Self {
-        Self { cells: ArcSwapOption::empty(), used: AtomicUsize::new(0), live: AtomicUsize::new(0) }
+        Self { cells: Swap::empty(), used: AtomicUsize::new(0), live: AtomicUsize::new(0) }
     }
 }
 
 impl HashIndex {
     /// The first candidate for which `test` says something. Load the published number before this is called: the index then
     /// has everything that was published.
-    pub(crate) fn find<T>(&self, tag: u32, mut test: impl FnMut(u32) -> Option<T>) -> Option<T> {
-        let cells = self.cells.load();
-        for cell in cells.as_ref()?.from(tag) {
+    pub(crate) fn find<T>(&self, pin: &Pin, tag: u32, mut test: impl FnMut(u32) -> Option<T>) -> Option<T> {
+        for cell in self.cells.read(pin)?.get().from(tag) {
             let found = cell.load(Ordering::Acquire);
             if found == EMPTY {
                 return None;
@@ -95,14 +94,16 @@ impl HashIndex {
 
     /// Adds an entry, unless it is there.
     pub(crate) fn insert(&self, tag: u32, slot: u32) {
-        if self.find(tag, |s| (s == slot).then_some(())).is_some() {
+        let pin = pin();
+        if self.find(&pin, tag, |s| (s == slot).then_some(())).is_some() {
             return;
         }
+        let cells = || self.cells.read(&pin).map(Ref::get);
         let used = self.used.load(Ordering::Relaxed);
-        if self.cells.load().as_ref().is_none_or(|c| used >= c.0.len() / 2) {
-            self.enlarge();
+        if cells().is_none_or(|c| used >= c.0.len() / 2) {
+            self.enlarge(self.live.load(Ordering::Relaxed), &pin);
         }
-        if self.cells.load().as_ref().is_some_and(|c| c.put(entry(tag, slot))) {
+        if cells().is_some_and(|c| c.put(entry(tag, slot))) {
             self.used.fetch_add(1, Ordering::Relaxed);
         }
         self.live.fetch_add(1, Ordering::Relaxed);
@@ -110,8 +111,8 @@ impl HashIndex {
 
     /// Takes an entry away.
     pub(crate) fn remove(&self, tag: u32, slot: u32) {
-        let cells = self.cells.load();
-        let Some(cells) = cells.as_ref() else { return };
+        let pin = pin();
+        let Some(cells) = self.cells.read(&pin).map(Ref::get) else { return };
         let wanted = entry(tag, slot);
         for cell in cells.from(tag) {
             let found = cell.load(Ordering::Relaxed);
@@ -126,18 +127,27 @@ impl HashIndex {
         }
     }
 
-    /// A table with room for twice what is live, in place of the present one. Readers of that one miss nothing that was
+    /// Makes room for so many more entries at once.
+    pub(crate) fn reserve(&self, more: usize) {
+        let pin = pin();
+        let wanted = self.used.load(Ordering::Relaxed) + more;
+        if self.cells.read(&pin).is_none_or(|c| wanted > c.get().0.len() / 2) {
+            self.enlarge(wanted.div_ceil(2), &pin);
+        }
+    }
+
+    /// A table with room for twice as many entries, in place of the present one. Readers of that one miss nothing that was
     /// published when they began.
-    fn enlarge(&self) {
+    fn enlarge(&self, entries: usize, pin: &Pin) {
         let live = self.live.load(Ordering::Relaxed);
-        let larger = Cells::new((live.max(SMALLEST / 4) * 4).next_power_of_two());
-        if let Some(old) = self.cells.load().as_ref() {
+        let larger = Cells::new((entries.max(SMALLEST / 4) * 4).next_power_of_two());
+        if let Some(old) = self.cells.read(pin).map(Ref::get) {
             for cell in old.0.iter().map(|c| c.load(Ordering::Relaxed)).filter(|c| c & 0xffff_ffff >= FIRST) {
                 larger.put(cell);
             }
         }
         self.used.store(live, Ordering::Relaxed);
-        self.cells.store(Some(std::sync::Arc::new(larger)));
+        self.cells.store(Some(std::sync::Arc::new(larger)), pin);
     }
 
     /// Whether it has no entry.
@@ -154,7 +164,7 @@ mod tests {
 
     fn all(index: &HashIndex, tag: u32) -> BTreeSet<u32> {
         let mut found = BTreeSet::new();
-        index.find(tag, |slot| {
+        index.find(&pin(), tag, |slot| {
             found.insert(slot);
             None::<()>
         });
@@ -164,6 +174,7 @@ mod tests {
     /// Few tags, so that they collide; compared with a plain set of pairs.
     fn like_a_set() {
         let index = HashIndex::default();
+        index.reserve(100);
         let mut model = BTreeSet::new();
         let mut n = 1u64;
         for _ in 0..1500 {

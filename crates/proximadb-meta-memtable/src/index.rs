@@ -6,6 +6,7 @@ use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::{AccessPattern, CollectionMetadata, Field, Timestamp};
 
 use crate::bits::SlotSet;
+use crate::order::Keys;
 
 /// Slots by text or by access pattern.
 pub(crate) type Postings<K> = SkipMap<K, Arc<SlotSet>>;
@@ -25,52 +26,51 @@ pub(crate) fn unpost<K: Ord + Send + 'static>(index: &Postings<K>, key: &K, slot
     }
 }
 
-/// Texts in order, each with its slot.
-pub(crate) type ByText = SkipMap<(Arc<str>, u32), ()>;
-/// Instants in order, ties by id, each with its slot.
-pub(crate) type ByTime = SkipMap<(Timestamp, Arc<str>, u32), ()>;
-
 /// The ordered indexes. One that nobody asked for costs nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
-    pub(crate) id: OnceLock<ByText>,
-    pub(crate) name: OnceLock<ByText>,
-    pub(crate) created: OnceLock<ByTime>,
-    pub(crate) updated: OnceLock<ByTime>,
+    id: OnceLock<Keys>,
+    name: OnceLock<Keys>,
+    created: OnceLock<Keys>,
+    updated: OnceLock<Keys>,
 }
 
 impl Orders {
-    pub(crate) fn has(&self, field: Field) -> bool {
+    fn cell(&self, field: Field) -> &OnceLock<Keys> {
         match field {
-            Field::Name => self.name.get().is_some(),
-            Field::CreatedAt => self.created.get().is_some(),
-            Field::UpdatedAt => self.updated.get().is_some(),
-            _ => self.id.get().is_some(),
+            Field::Name => &self.name,
+            Field::CreatedAt => &self.created,
+            Field::UpdatedAt => &self.updated,
+            _ => &self.id,
         }
     }
 
-    /// Makes the index of a field from every version that somebody may see. The writer is kept out meanwhile.
-    pub(crate) fn make(&self, field: Field, versions: impl FnOnce(&mut dyn FnMut(u32, &CollectionMetadata))) {
-        // Another reader may have been faster: its index is as good.
-        match field {
-            Field::CreatedAt | Field::UpdatedAt => {
-                let index = ByTime::new();
-                versions(&mut |slot, r| {
-                    let at = if field == Field::CreatedAt { r.created_at } else { r.updated_at };
-                    index.insert((at, r.id.clone(), slot), ());
-                });
-                let _ = if field == Field::CreatedAt { &self.created } else { &self.updated }.set(index);
-            }
-            _ => {
-                let index = ByText::new();
-                versions(&mut |slot, r| {
-                    let text = if field == Field::Name { &r.name } else { &r.id };
-                    index.insert((text.clone(), slot), ());
-                });
-                let _ = if field == Field::Name { &self.name } else { &self.id }.set(index);
-            }
-        }
+    /// The order by a field, if it was made.
+    pub(crate) fn get(&self, field: Field) -> Option<&Keys> {
+        self.cell(field).get()
     }
+
+    /// Another reader may have been faster: its order is as good.
+    pub(crate) fn set(&self, field: Field, keys: Keys) {
+        let _ = self.cell(field).set(keys);
+    }
+}
+
+/// Writes a record's key in the order by a field: bytes that compare as the order does. Times stand before the id.
+pub(crate) fn order_key(field: Field, r: &CollectionMetadata, into: &mut Vec<u8>) {
+    match field {
+        Field::Name => into.extend_from_slice(r.name.as_bytes()),
+        Field::CreatedAt => time_key(r.created_at, &r.id, into),
+        Field::UpdatedAt => time_key(r.updated_at, &r.id, into),
+        _ => into.extend_from_slice(r.id.as_bytes()),
+    }
+}
+
+/// The key of an instant and an id.
+pub(crate) fn time_key(at: Timestamp, id: &str, into: &mut Vec<u8>) {
+    // From the earliest to the latest, as numbers without a sign.
+    into.extend_from_slice(&(at.as_micros().cast_unsigned() ^ 1 << 63).to_be_bytes());
+    into.extend_from_slice(id.as_bytes());
 }
 
 /// One key of a record in one index. The id is not here: it is a slot's for the whole of its life.
@@ -113,4 +113,20 @@ pub(crate) fn keys(r: &CollectionMetadata) -> impl Iterator<Item = IndexKey> + '
         .chain(r.owner.iter().cloned().map(IndexKey::Owner))
         .chain(r.expires_at.map(IndexKey::Expires))
         .chain(r.tags.iter().cloned().map(IndexKey::Tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_compare_as_their_keys_do() {
+        let key = |t: i64| {
+            let mut bytes = Vec::new();
+            time_key(Timestamp::from_micros(t), "x", &mut bytes);
+            bytes
+        };
+        let times = [i64::MIN, -1_000_000, -1, 0, 1, 255, 256, i64::MAX];
+        assert!(times.map(key).is_sorted_by(|a, b| a < b));
+    }
 }

@@ -5,11 +5,14 @@
 //!
 //! Every id is a chain of versions, each with the sequence number of the group that wrote it. A reader takes the published
 //! sequence number and follows a chain to the newest version that is not younger: it takes no lock, and sees a group of writes
-//! whole or not at all. An index is only a hint: it may name records that no longer (or not yet) belong there, never miss one,
-//! and every candidate is checked against its chain. What no reader can need any more is dropped by the next write.
+//! whole or not at all. An index is only a hint: it may name records that no longer (or not yet) belong there, never miss one.
+//! A candidate is checked against its record, unless its slot is settled: then no key of an older version is left in any index,
+//! and for a reader of the newest version the indexes are exact. What no reader can need any more is dropped by a later write.
 //!
-//! A record lives in a numbered slot. Id and name are found through hash tables of slot numbers, owner, tag and access pattern
-//! through sets of slots that are intersected, orders through skip lists that are made when a list first needs them.
+//! A record lives in a numbered slot with its newest version in place. Id and name are found through hash tables of slot
+//! numbers, owner, tag and access pattern through sets of slots that are intersected, orders through skip lists of packed leaves
+//! that are made when a list first needs them. Memory is given back in epochs (crossbeam-epoch); the one module with unsafe code
+//! holds a pointer that is replaced while it is read.
 //!
 //! # Writing
 //!
@@ -28,16 +31,19 @@ mod chain;
 mod flaw;
 mod grow;
 mod hash;
+mod hint;
 mod index;
+mod order;
 mod plan;
 mod scan;
 #[cfg(test)]
 mod scheduled;
+mod settled;
 mod snapshot;
 mod space;
+mod swap;
 mod sync;
 mod table;
-mod walk;
 
 pub use plan::{Effect, Effects, Overlay};
 pub use snapshot::Snapshot;

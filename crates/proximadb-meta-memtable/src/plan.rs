@@ -54,7 +54,7 @@ impl Overlay {
     fn holder(&self, ns: &Namespace, space: Option<&Space>, name: &Arc<str>) -> Option<Arc<str>> {
         match self.names.get(&(ns.clone(), name.clone())) {
             Some(known) => known.clone(),
-            None => Some(space?.newest_holder(name)?.id.clone()),
+            None => space?.newest_holder(name),
         }
     }
 

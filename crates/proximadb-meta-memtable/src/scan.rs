@@ -1,93 +1,34 @@
-//! Ordered reads: which way the records are found, and the bounded walk.
+//! Ordered reads: through the sets of a filter, or along an order for a bounded number of steps.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::hint::black_box;
 
 use proximadb_meta_core::driver::{Scan, Scanned};
-use proximadb_meta_core::filter::{Leaf, Literal, Normal, Op};
 use proximadb_meta_core::page::{Position, SortKey};
-use proximadb_meta_core::{AccessPattern, Field, Timestamp};
+use proximadb_meta_core::{CollectionMetadata, Field};
 
-use crate::bits::SlotSet;
 use crate::chain::At;
-use crate::index::{ByText, ByTime};
-use crate::space::{Record, Space};
-use crate::walk::Walk;
+use crate::hint::{Hint, Point, Sets, hint};
+use crate::index::{order_key, time_key};
+use crate::order::{Keys, Place};
+use crate::settled::Mark;
+use crate::space::Space;
+use crate::sync::{Pin, Ref, pin};
 
 /// A walk looks at no more than this many records (or four times the limit) before it returns what it has.
 const MIN_BUDGET: usize = 1024;
+/// Slots that are looked at together.
+const BLOCK: usize = 256;
 
-/// What the indexes say of a filter: one record at most, or the sets that all matches are in.
-enum Hint {
-    Point(At<Record>, String),
-    Sets(Vec<Arc<SlotSet>>, Vec<String>),
-}
-
-/// The hints of the parts that must all hold. No hint: anything can match.
-fn hint(space: &Space, seq: u64, filter: &Normal) -> Hint {
-    let mut sets = Vec::new();
-    let mut shown = Vec::new();
-    match filter {
-        Normal::Literal(literal) => {
-            if let Some(found) = literal_hint(space, seq, literal) {
-                match found {
-                    Hint::Sets(s, t) => (sets, shown) = (s, t),
-                    point => return point,
-                }
-            }
-        }
-        Normal::And(parts) => {
-            for part in parts {
-                match hint(space, seq, part) {
-                    Hint::Sets(s, t) => {
-                        sets.extend(s);
-                        shown.extend(t);
-                    }
-                    point => return point,
-                }
-            }
-        }
-        Normal::Or(_) => {}
-    }
-    Hint::Sets(sets, shown)
-}
-
-fn literal_hint(space: &Space, seq: u64, literal: &Literal) -> Option<Hint> {
-    if literal.negated {
-        return None;
-    }
-    let shown = literal.leaf.to_string();
-    let one = |set: Option<Arc<SlotSet>>| Hint::Sets(vec![set.unwrap_or_default()], vec![shown.clone()]);
-    Some(match &literal.leaf {
-        Leaf::HasTag(tag) => one(Space::posting(&space.tags, &**tag)),
-        Leaf::Text { field: Field::Owner, op: Op::Eq, value } => one(Space::posting(&space.owners, &**value)),
-        Leaf::Text { field: Field::AccessPattern, op: Op::Eq, value } => {
-            one(AccessPattern::parse(value).ok().and_then(|p| Space::posting(&space.patterns, &p)))
-        }
-        Leaf::Text { field: Field::Id, op: Op::Eq, value } => Hint::Point(space.by_id(value, seq), shown),
-        Leaf::Text { field: Field::Name, op: Op::Eq, value } => Hint::Point(space.by_name(value, seq), shown),
-        _ => return None,
-    })
-}
+type Found<'a> = Ref<'a, CollectionMetadata>;
 
 /// One read at one instant; `None` when the ordered index that it needs is not there. The caller holds a snapshot of `seq`.
 pub(crate) fn scan(space: &Space, seq: u64, request: &Scan) -> Option<Scanned> {
-    let read = Read { space, seq, request, limit: request.limit.max(1) };
-    match request.filter.as_ref().map(|f| hint(space, seq, f)) {
-        Some(Hint::Point(found, shown)) => {
-            let records = match found {
-                At::Was(record) => record.filter(|r| read.matches(r) && read.comes_after(r)).into_iter().collect(),
-                At::Dropped => Vec::new(),
-            };
-            Some(Scanned::new(records, None, 1, format!("index {shown}")))
-        }
-        Some(Hint::Sets(mut sets, shown)) if !sets.is_empty() => {
-            sets.sort_by_key(|s| s.len());
-            if read.is_dense(&sets) {
-                return read.walk();
-            }
-            Some(read.collect(&sets, &format!("index {}", shown.join(" AND "))))
-        }
+    let pin = pin();
+    let read = Read { space, seq, request, pin: &pin, limit: request.limit.max(1) };
+    match request.filter.as_ref().map(|f| hint(space, f)) {
+        Some(Hint::Point(point)) => Some(read.point(&point)),
+        Some(Hint::Sets(sets)) if !sets.sets.is_empty() && !read.is_dense(&sets) => Some(read.collect(&sets)),
         _ => read.walk(),
     }
 }
@@ -96,110 +37,195 @@ struct Read<'a> {
     space: &'a Space,
     seq: u64,
     request: &'a Scan,
+    pin: &'a Pin,
     limit: usize,
 }
 
 impl<'a> Read<'a> {
-    fn matches(&self, r: &Record) -> bool {
+    fn matches(&self, r: &CollectionMetadata) -> bool {
         self.request.filter.as_ref().is_none_or(|f| f.evaluate(r))
     }
 
-    fn comes_after(&self, r: &Record) -> bool {
+    fn comes_after(&self, r: &CollectionMetadata) -> bool {
         self.request.after.as_ref().is_none_or(|p| self.request.order.compare_to(r, p) == Ordering::Greater)
     }
 
-    fn slot(&self, slot: u32) -> Option<Record> {
-        match self.space.at(slot, self.seq) {
-            At::Was(record) => record,
-            // Not for a reader that holds a snapshot.
-            At::Dropped => None,
+    /// What is at each of the slots, in their order, with whether the keys that an index gave since the mark are exactly the
+    /// record's. Goes through them in passes that do not wait for each other, so that memory is fetched for many at once.
+    fn visit(&self, since: Mark, slots: &[u32], mut each: impl FnMut(usize, Option<Found<'a>>, bool)) {
+        let (mut touched, mut exact) = (0, Vec::with_capacity(slots.len()));
+        for slot in slots {
+            touched ^= self.space.slot(*slot).map_or(0, |s| s.seq());
+        }
+        self.space.unsettled.exact(since, slots, &mut exact);
+        let heads: Vec<Option<Option<Found<'a>>>> = slots
+            .iter()
+            .map(|slot| {
+                let head = self.space.slot(*slot)?.head(self.seq, self.pin);
+                touched ^= head.flatten().map_or(0, |r| r.get().version);
+                head
+            })
+            .collect();
+        black_box(touched);
+        for (at, ((head, slot), exact)) in heads.into_iter().zip(slots).zip(exact).enumerate() {
+            match head {
+                Some(record) => each(at, record, exact),
+                None => match self.space.at(*slot, self.seq, self.pin) {
+                    At::Was(record) => each(at, record, false),
+                    // Not for a reader that holds a snapshot.
+                    At::Dropped => each(at, None, false),
+                },
+            }
         }
     }
 
+    fn point(&self, point: &Point<'_>) -> Scanned {
+        let found = match point.field {
+            Field::Id => self.space.by_id(point.value, self.seq, self.pin),
+            _ => self.space.by_name(point.value, self.seq, self.pin),
+        };
+        let records = match found {
+            At::Was(record) => record.filter(|r| self.matches(r.get()) && self.comes_after(r.get())),
+            At::Dropped => None,
+        };
+        Scanned::new(records.map(Ref::to_arc).into_iter().collect(), None, 1, format!("index {}", point.shown))
+    }
+
     /// Whether a walk over everything in order is likely to find `limit` matches in fewer steps than there are candidates.
-    fn is_dense(&self, sets: &[Arc<SlotSet>]) -> bool {
+    fn is_dense(&self, sets: &Sets<'_>) -> bool {
         let all = self.space.records().max(1) as f64;
-        let candidates = sets.iter().fold(all, |n, s| n * (s.len() as f64 / all).min(1.0));
+        let candidates = sets.sets.iter().fold(all, |n, s| n * (s.len() as f64 / all).min(1.0));
         candidates * candidates > self.limit as f64 * all
     }
 
     /// Everything in all the sets that matches, sorted and cut.
-    fn collect(&self, sets: &[Arc<SlotSet>], shown: &str) -> Scanned {
+    fn collect(&self, sets: &Sets<'_>) -> Scanned {
         let order = self.request.order;
         let (mut examined, mut found) = (0, Vec::new());
-        if let Some((first, others)) = sets.split_first() {
-            first.intersect(others, self.space.end(), |slot| {
-                examined += 1;
-                found.extend(self.slot(slot).filter(|r| self.matches(r) && self.comes_after(r)));
+        let mut block = Vec::with_capacity(BLOCK);
+        let mut since = self.space.unsettled.mark();
+        let mut look = |since: Mark, block: &mut Vec<u32>| {
+            examined += block.len() as u64;
+            self.visit(since, block, |_, record, exact| {
+                let matches = |r: &CollectionMetadata| if exact { sets.rest_matches(r) } else { self.matches(r) };
+                found.extend(record.filter(|r| matches(r.get()) && self.comes_after(r.get())));
             });
+            block.clear();
+        };
+        if let Some((first, others)) = sets.sets.split_first() {
+            first.intersect(self.pin, others, self.space.end(), |slot| {
+                block.push(slot);
+                if block.len() == BLOCK {
+                    look(since, &mut block);
+                    since = self.space.unsettled.mark();
+                }
+            });
+            look(since, &mut block);
         }
+        let compare = |a: &Found<'_>, b: &Found<'_>| order.compare(a.get(), b.get());
         let more = found.len() > self.limit;
         if more {
-            found.select_nth_unstable_by(self.limit, |a, b| order.compare(a, b));
+            found.select_nth_unstable_by(self.limit, compare);
             found.truncate(self.limit);
         }
-        found.sort_unstable_by(|a, b| order.compare(a, b));
-        let next = found.last().filter(|_| more).map(|r| Position::after(r, order));
-        Scanned::new(found, next, examined, shown)
+        found.sort_unstable_by(compare);
+        let next = found.last().filter(|_| more).map(|r| Position::after(r.get(), order));
+        let records = found.into_iter().map(Ref::to_arc).collect();
+        Scanned::new(records, next, examined, format!("index {}", sets.shown.join(" AND ")))
     }
 
     /// Every record in the request's order, from its position on, while the budget lasts.
     fn walk(&self) -> Option<Scanned> {
-        let orders = &self.space.orders;
-        Some(match self.request.order.field() {
-            Field::Name => {
-                let after = self.request.after.as_ref().and_then(|p| match &p.key {
-                    SortKey::Name(name) => Some(name.clone()),
-                    _ => None,
-                });
-                self.by_text(orders.name.get()?, after, |r| &r.name)
-            }
-            Field::CreatedAt => self.by_time(orders.created.get()?, |r| r.created_at),
-            Field::UpdatedAt => self.by_time(orders.updated.get()?, |r| r.updated_at),
-            _ => self.by_text(orders.id.get()?, self.request.after.as_ref().map(|p| p.id.clone()), |r| &r.id),
-        })
+        let field = self.request.order.field();
+        Some(self.bounded(field, self.space.orders.get(field)?))
     }
 
-    fn by_text(&self, index: &'a ByText, after: Option<Arc<str>>, of: fn(&Record) -> &Arc<str>) -> Scanned {
-        let down = self.request.order.is_descending();
-        // Behind (or, downwards, before) every slot of the text.
-        let after = after.map(|text| (text, if down { 0 } else { u32::MAX }));
-        let walk = Walk::new(index, after.as_ref(), down);
-        // At this instant the record may have another text: then it stands elsewhere.
-        self.bounded(walk.map(|e| self.slot(e.key().1).filter(|r| **of(r) == *e.key().0)))
-    }
-
-    fn by_time(&self, index: &'a ByTime, of: fn(&Record) -> Timestamp) -> Scanned {
-        let down = self.request.order.is_descending();
-        let after = self.request.after.as_ref().and_then(|p| match &p.key {
-            SortKey::Time(t) => Some((*t, p.id.clone(), if down { 0 } else { u32::MAX })),
-            _ => None,
-        });
-        let walk = Walk::new(index, after.as_ref(), down);
-        self.bounded(walk.map(|e| self.slot(e.key().2).filter(|r| of(r) == e.key().0 && r.id == e.key().1)))
+    /// Where the walk begins: behind (or, downwards, before) every slot of the position's key.
+    fn start(&self, field: Field) -> Option<Place> {
+        let position = self.request.after.as_ref()?;
+        let mut key = Vec::new();
+        match (&position.key, field) {
+            (SortKey::Name(name), Field::Name) => key.extend_from_slice(name.as_bytes()),
+            (SortKey::Time(at), Field::CreatedAt | Field::UpdatedAt) => time_key(*at, &position.id, &mut key),
+            _ => key.extend_from_slice(position.id.as_bytes()),
+        }
+        Some(Place::new(&key, if self.request.order.is_descending() { 0 } else { u32::MAX }))
     }
 
     /// Takes candidates in order until the page is full, the budget is spent or they end.
-    fn bounded(&self, candidates: impl Iterator<Item = Option<Record>>) -> Scanned {
-        let shown = format!("walk by {}", self.request.order);
-        let budget = self.limit.saturating_mul(4).max(MIN_BUDGET);
-        let mut records = Vec::with_capacity(self.limit.min(MIN_BUDGET));
-        let mut examined = 0;
-        let mut last: Option<Record> = None;
-        for candidate in candidates {
-            // An entry that is not there at this instant still costs, but gives no place to go on from.
-            let full = records.len() == self.limit || examined >= budget;
-            if full && let (Some(last), Some(_)) = (&last, &candidate) {
-                let next = Position::after(last, self.request.order);
-                return Scanned::new(records, Some(next), examined as u64, shown);
+    fn bounded(&self, field: Field, keys: &Keys) -> Scanned {
+        let down = self.request.order.is_descending();
+        let mut page = Page::new(self);
+        let mut steps = keys.steps(self.start(field), down);
+        let (mut slots, mut key) = (Vec::with_capacity(BLOCK), Vec::new());
+        let mut since = self.space.unsettled.mark();
+        while let Some((packed, range)) = steps.step(self.pin) {
+            let mut entries = range.clone();
+            while !entries.is_empty() {
+                // Not many more than are likely to be wanted.
+                let some = (self.limit - page.records.len() + 1).clamp(8, BLOCK).min(entries.len());
+                let part = if down { entries.end - some..entries.end } else { entries.start..entries.start + some };
+                entries = if down { entries.start..part.start } else { part.end..entries.end };
+                let place = |at: usize| if down { part.end - 1 - at } else { part.start + at };
+                slots.clear();
+                slots.extend((0..some).map(|at| packed.slot(place(at))));
+                self.visit(since, &slots, |at, record, exact| {
+                    // At this instant the record may have another key: then it stands elsewhere.
+                    let stands_here = record.filter(|r| {
+                        key.clear();
+                        exact || {
+                            order_key(field, r.get(), &mut key);
+                            key == packed.key(place(at))
+                        }
+                    });
+                    page.candidate(stands_here);
+                });
+                if page.over {
+                    return page.scanned();
+                }
             }
-            examined += 1;
-            let Some(record) = candidate else { continue };
-            if self.matches(&record) {
-                records.push(record.clone());
-            }
-            last = Some(record);
+            since = self.space.unsettled.mark();
         }
-        Scanned::new(records, None, examined as u64, shown)
+        page.scanned()
+    }
+}
+
+/// A page that is being filled.
+struct Page<'a> {
+    read: &'a Read<'a>,
+    records: Vec<Found<'a>>,
+    examined: usize,
+    budget: usize,
+    last: Option<Found<'a>>,
+    /// Full, or over its budget: what comes now is on the next page.
+    over: bool,
+}
+
+impl<'a> Page<'a> {
+    fn new(read: &'a Read<'a>) -> Self {
+        let (budget, room) = (read.limit.saturating_mul(4).max(MIN_BUDGET), read.limit.min(MIN_BUDGET));
+        Self { read, records: Vec::with_capacity(room), examined: 0, budget, last: None, over: false }
+    }
+
+    /// An entry that is not there at this instant costs, but gives no place to go on from.
+    fn candidate(&mut self, candidate: Option<Found<'a>>) {
+        let full = self.records.len() == self.read.limit || self.examined >= self.budget;
+        self.over |= full && self.last.is_some() && candidate.is_some();
+        if self.over {
+            return;
+        }
+        self.examined += 1;
+        let Some(record) = candidate else { return };
+        if self.read.matches(record.get()) {
+            self.records.push(record);
+        }
+        self.last = Some(record);
+    }
+
+    fn scanned(self) -> Scanned {
+        let order = self.read.request.order;
+        let next = self.last.filter(|_| self.over).map(|r| Position::after(r.get(), order));
+        let records = self.records.into_iter().map(Ref::to_arc).collect();
+        Scanned::new(records, next, self.examined as u64, format!("walk by {order}"))
     }
 }

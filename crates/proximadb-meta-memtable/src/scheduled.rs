@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use proximadb_meta_core::driver::{Expect, Key, NetWrite, Prepared, Scan};
+use proximadb_meta_core::filter::{Filter, split};
 use proximadb_meta_core::{CollectionMetadata, DistanceMetric, Field, Incarnation, Namespace, Order};
 use shuttle::thread;
 
@@ -125,6 +126,75 @@ fn a_name_has_one_holder() {
     reader.join().unwrap();
 }
 
+fn by_owner(owner: &str) -> Scan {
+    let mut scan = Scan::new(Order::default(), 10);
+    let filter = Filter::parse(&format!("owner = {owner}")).unwrap();
+    scan.filter = split(&filter.normalize(), &Table::push).pushed;
+    scan
+}
+
+/// One record changes its keys, then another one sweeps what it left: a reader finds each record once, and only under keys
+/// that it has.
+fn keys_are_those_of_the_record() {
+    let table = Arc::new(Table::new());
+    write(&table, &["a"], 1);
+    write(&table, &["b"], 1);
+    let ns = Namespace::default();
+    let by_name = Scan::new(Order::by(Field::Name).unwrap(), 10);
+    assert_eq!(table.scan(&ns, &by_name).records.len(), 2);
+    let reader = |scan: Scan, owner: Option<&'static str>| {
+        let (table, ns) = (table.clone(), ns.clone());
+        thread::spawn(move || {
+            let found = table.scan(&ns, &scan).records;
+            match owner {
+                Some(owner) => assert!(found.iter().all(|r| r.owner.as_deref() == Some(owner)), "{found:?}"),
+                None => assert_eq!(found.len(), 2, "{found:?}"),
+            }
+        })
+    };
+    let readers = [reader(by_name, None), reader(by_owner("o1"), Some("o1")), reader(by_owner("o0"), Some("o0"))];
+    write(&table, &["a"], 2);
+    write(&table, &["b"], 2);
+    write(&table, &["a"], 3);
+    readers.into_iter().for_each(|r| r.join().unwrap());
+}
+
+/// Leaves are split and emptied: a reader finds what stays, in order, in both directions.
+fn an_order_misses_nothing() {
+    let table = Arc::new(Table::new());
+    let stays = ["b", "d", "f", "h"];
+    write(&table, &stays, 1);
+    let ns = Namespace::default();
+    let reader = |order: Order| {
+        let (table, ns) = (table.clone(), ns.clone());
+        thread::spawn(move || {
+            let found = table.scan(&ns, &Scan::new(order, 20)).records;
+            let mut ids: Vec<&str> = found.iter().map(|r| &*r.id).collect();
+            if order.is_descending() {
+                ids.reverse();
+            }
+            assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+            assert!(stays.iter().all(|id| ids.contains(id)), "{ids:?}");
+        })
+    };
+    assert_eq!(table.scan(&ns, &Scan::new(Order::default(), 20)).records.len(), 4);
+    let readers = [reader(Order::default()), reader(Order::default().reversed())];
+    write(&table, &["c", "e"], 1);
+    write(&table, &["c", "e"], 0);
+    write(&table, &["g"], 1);
+    readers.into_iter().for_each(|r| r.join().unwrap());
+}
+
+#[test]
+fn keys_are_those_of_the_record_in_every_schedule() {
+    check(keys_are_those_of_the_record);
+}
+
+#[test]
+fn an_order_misses_nothing_in_any_schedule() {
+    check(an_order_misses_nothing);
+}
+
 #[test]
 fn units_are_whole_in_every_schedule() {
     check(units_are_whole);
@@ -146,9 +216,14 @@ fn the_scheduler_finds_every_flaw() {
     std::panic::set_hook(Box::new(|_| {}));
     let mut escaped = Vec::new();
     for flaw in Flaw::ALL {
-        let found = [units_are_whole as fn(), a_held_snapshot_stays, a_name_has_one_holder]
-            .into_iter()
-            .any(|test| with_flaw(flaw, || std::panic::catch_unwind(|| check(test)).is_err()));
+        let tests = [
+            keys_are_those_of_the_record as fn(),
+            an_order_misses_nothing,
+            units_are_whole,
+            a_held_snapshot_stays,
+            a_name_has_one_holder,
+        ];
+        let found = tests.into_iter().any(|test| with_flaw(flaw, || std::panic::catch_unwind(|| check(test)).is_err()));
         if !found {
             escaped.push(flaw);
         }

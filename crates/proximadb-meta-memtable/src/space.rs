@@ -10,13 +10,15 @@ use crate::bits::SlotSet;
 use crate::chain::{At, Chain};
 use crate::grow::Grow;
 use crate::hash::{HashIndex, tag_of};
-use crate::index::{IndexKey, Orders, Postings, keys, post, unpost};
+use crate::index::{IndexKey, Orders, Postings, keys, order_key, post, time_key, unpost};
+use crate::order::Keys;
 use crate::plan::Effect;
-use crate::sync::{AtomicBool, AtomicI64, AtomicU32, Mutex, Ordering};
+use crate::settled::Unsettled;
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, Mutex, Ordering, Pin, Ref, pin};
 
 pub(crate) type Record = Arc<CollectionMetadata>;
 /// The versions of one record, from its creation to its deletion. Another record may have the slot afterwards.
-pub(crate) type Slot = Chain<Record>;
+pub(crate) type Slot = Chain<CollectionMetadata>;
 
 /// Something that no reader needs once all of them read at the number beside it or later.
 #[derive(Debug)]
@@ -25,6 +27,13 @@ pub(crate) enum Garbage {
     Slot(u32, Arc<str>),
     /// An index entry that the record may have left.
     Key(u32, Arc<str>, IndexKey),
+}
+
+impl Garbage {
+    pub(crate) fn slot(&self) -> u32 {
+        let (Self::Slot(slot, _) | Self::Key(slot, ..)) = self;
+        *slot
+    }
 }
 
 /// What a group of writes adds to the totals of a namespace.
@@ -48,6 +57,7 @@ pub(crate) struct Space {
     pub(crate) tags: Postings<Arc<str>>,
     pub(crate) patterns: Postings<AccessPattern>,
     pub(crate) orders: Orders,
+    pub(crate) unsettled: Unsettled,
     expiries: SkipMap<(Timestamp, u32), ()>,
     pub(crate) restoring: AtomicBool,
     records: AtomicI64,
@@ -79,37 +89,60 @@ impl Space {
         self.end.load(Ordering::Acquire)
     }
 
-    /// What a slot holds at `seq`.
-    pub(crate) fn at(&self, slot: u32, seq: u64) -> At<Record> {
-        self.slots.get(slot).map_or(At::Was(None), |s| s.at(seq))
+    pub(crate) fn slot(&self, slot: u32) -> Option<&Slot> {
+        self.slots.get(slot)
     }
 
-    /// The newest record of an id with its slot. For the writer.
-    fn newest_slot(&self, id: &str) -> Option<(u32, Record)> {
-        self.ids.find(tag_of(id), |slot| self.slots.get(slot)?.newest().filter(|r| *r.id == *id).map(|r| (slot, r)))
+    /// What a slot holds at `seq`.
+    pub(crate) fn at<'a>(&'a self, slot: u32, seq: u64, pin: &'a Pin) -> At<'a, CollectionMetadata> {
+        self.slots.get(slot).map_or(At::Was(None), |s| s.at(seq, pin))
+    }
+
+    /// The newest record for which the test holds among the candidates of a text, with its slot. For the writer.
+    fn newest_of<'a>(
+        &'a self,
+        index: &'a HashIndex,
+        text: &str,
+        pin: &'a Pin,
+        is: impl Fn(&CollectionMetadata) -> bool,
+    ) -> Option<(u32, Ref<'a, CollectionMetadata>)> {
+        index.find(pin, tag_of(text), |slot| {
+            self.slots.get(slot)?.newest(pin).filter(|r| is(r.get())).map(|r| (slot, r))
+        })
+    }
+
+    fn newest_slot<'a>(&'a self, id: &str, pin: &'a Pin) -> Option<(u32, Ref<'a, CollectionMetadata>)> {
+        self.newest_of(&self.ids, id, pin, |r| *r.id == *id)
     }
 
     /// The newest record of an id. For the writer.
     pub(crate) fn newest(&self, id: &str) -> Option<Record> {
-        self.newest_slot(id).map(|(_, r)| r)
+        self.newest_slot(id, &pin()).map(|(_, r)| r.to_arc())
     }
 
     /// The newest holder of a name. For the writer.
-    pub(crate) fn newest_holder(&self, name: &str) -> Option<Record> {
-        self.names.find(tag_of(name), |slot| self.slots.get(slot)?.newest().filter(|r| *r.name == *name))
+    pub(crate) fn newest_holder(&self, name: &str) -> Option<Arc<str>> {
+        self.newest_of(&self.names, name, &pin(), |r| *r.name == *name).map(|(_, r)| r.get().id.clone())
     }
 
-    pub(crate) fn by_id(&self, id: &str, seq: u64) -> At<Record> {
-        self.point(&self.ids, id, seq, |r| *r.id == *id)
+    pub(crate) fn by_id<'a>(&'a self, id: &str, seq: u64, pin: &'a Pin) -> At<'a, CollectionMetadata> {
+        self.point(&self.ids, id, seq, pin, |r| *r.id == *id)
     }
 
-    pub(crate) fn by_name(&self, name: &str, seq: u64) -> At<Record> {
-        self.point(&self.names, name, seq, |r| *r.name == *name)
+    pub(crate) fn by_name<'a>(&'a self, name: &str, seq: u64, pin: &'a Pin) -> At<'a, CollectionMetadata> {
+        self.point(&self.names, name, seq, pin, |r| *r.name == *name)
     }
 
-    fn point(&self, index: &HashIndex, text: &str, seq: u64, is: impl Fn(&CollectionMetadata) -> bool) -> At<Record> {
-        let found = index.find(tag_of(text), |slot| match self.at(slot, seq) {
-            At::Was(Some(r)) if is(&r) => Some(At::Was(Some(r))),
+    fn point<'a>(
+        &'a self,
+        index: &'a HashIndex,
+        text: &str,
+        seq: u64,
+        pin: &'a Pin,
+        is: impl Fn(&CollectionMetadata) -> bool,
+    ) -> At<'a, CollectionMetadata> {
+        let found = index.find(pin, tag_of(text), |slot| match self.at(slot, seq, pin) {
+            At::Was(Some(r)) if is(r.get()) => Some(At::Was(Some(r))),
             At::Was(_) => None,
             At::Dropped => Some(At::Dropped),
         });
@@ -124,20 +157,31 @@ impl Space {
         index.get(key).map(|e| e.value().clone())
     }
 
-    /// Makes an ordered index, if nobody did before. The caller keeps the writer out.
+    /// Makes an ordered index from every version that somebody may see, if nobody did before. The caller keeps the writer out.
     pub(crate) fn make_order(&self, field: Field) {
-        if !self.orders.has(field) {
-            self.orders.make(field, |each| {
-                for slot in 0..self.end() {
-                    if let Some(chain) = self.slots.get(slot) {
-                        chain.any(|r| {
-                            each(slot, r);
-                            false
-                        });
-                    }
+        if self.orders.get(field).is_some() {
+            return;
+        }
+        let (mut bytes, mut found, pin) = (Vec::new(), Vec::new(), pin());
+        for slot in 0..self.end() {
+            let Some(chain) = self.slots.get(slot) else { continue };
+            let first = found.len();
+            chain.any(&pin, |r| {
+                let from = bytes.len();
+                order_key(field, r, &mut bytes);
+                let key = |range: &std::ops::Range<usize>| bytes.get(range.clone());
+                let range = from..bytes.len();
+                // Versions that differ in other fields stand there once.
+                let known = found.iter().skip(first).any(|(other, _)| key(other) == key(&range));
+                if known {
+                    bytes.truncate(from);
+                } else {
+                    found.push((range, slot));
                 }
+                false
             });
         }
+        self.orders.set(field, Keys::new(&bytes, found));
     }
 
     /// A slot without a record.
@@ -146,23 +190,33 @@ impl Space {
         free.unwrap_or_else(|| self.end.fetch_add(1, Ordering::AcqRel))
     }
 
+    /// Makes room for so many more records at once.
+    pub(crate) fn reserve(&self, records: usize) {
+        self.ids.reserve(records);
+        self.names.reserve(records);
+    }
+
     /// Writes one change as version `seq`, which nobody sees before it is published.
     pub(crate) fn apply(&self, change: &Effect, seq: u64, delta: &mut Delta, garbage: &mut Vec<(u64, Garbage)>) {
+        let pin = pin();
         let (before, after) = match change {
             Effect::Put { record, before } => (before.as_ref(), Some(record)),
             Effect::Delete { before } => (Some(before), None),
         };
         let Some(id) = after.or(before).map(|r| &r.id) else { return };
-        let known = before.and_then(|_| self.newest_slot(id)).map(|(slot, _)| slot);
+        let known = before.and_then(|_| self.newest_slot(id, &pin)).map(|(slot, _)| slot);
         let slot = known.unwrap_or_else(|| self.fresh_slot());
         let Some(chain) = self.slots.make(slot) else { return };
-        if chain.push(seq, after.cloned()) {
+        // Counters are in no index: the common write changes one chain.
+        let counted =
+            matches!((before, after), (Some(b), Some(a)) if (b.version, b.incarnation) == (a.version, a.incarnation));
+        if before.is_some() && !counted {
+            self.unsettled.unsettle(slot);
+        }
+        if chain.push(seq, after.cloned(), &pin) {
             garbage.push((seq, Garbage::Slot(slot, id.clone())));
         }
-        // Counters are in no index: the common write changes one chain.
-        if let (Some(b), Some(a)) = (before, after)
-            && (b.version, b.incarnation) == (a.version, a.incarnation)
-        {
+        if counted {
             return;
         }
         delta.records += i64::from(after.is_some()) - i64::from(before.is_some());
@@ -170,8 +224,8 @@ impl Space {
         if let Some(a) = after {
             if known.is_none() {
                 self.ids.insert(tag_of(id), slot);
-                if let Some(order) = self.orders.id.get() {
-                    order.insert((id.clone(), slot), ());
+                if let Some(order) = self.orders.get(Field::Id) {
+                    order.insert(id.as_bytes(), slot);
                 }
             }
             for key in keys(a).filter(|k| before.is_none_or(|b| !k.holds(b))) {
@@ -199,8 +253,8 @@ impl Space {
                 let gone = self.slots.get(*slot).is_some_and(|s| s.prune(oldest));
                 if gone {
                     self.ids.remove(tag_of(id), *slot);
-                    if let Some(order) = self.orders.id.get() {
-                        order.remove(&(id.clone(), *slot));
+                    if let Some(order) = self.orders.get(Field::Id) {
+                        order.remove(id.as_bytes(), *slot);
                     }
                     return Some(*slot);
                 }
@@ -208,6 +262,12 @@ impl Space {
             Garbage::Key(slot, id, key) => self.leave(key, id, *slot),
         }
         None
+    }
+
+    /// The slots that were swept: those of which all stale keys are gone are settled.
+    pub(crate) fn swept(&self, slots: &[u32], oldest: u64) {
+        let all_gone = |slot: &u32| self.slots.get(*slot).is_some_and(|s| s.seq() <= oldest);
+        self.unsettled.settle(slots.iter().copied().filter(all_gone));
     }
 
     /// Makes a slot free for another record.
@@ -219,30 +279,31 @@ impl Space {
         match key {
             IndexKey::Name(v) => {
                 self.names.insert(tag_of(v), slot);
-                if let Some(order) = self.orders.name.get() {
-                    order.insert((v.clone(), slot), ());
+                if let Some(order) = self.orders.get(Field::Name) {
+                    order.insert(v.as_bytes(), slot);
                 }
             }
             IndexKey::Owner(v) => post(&self.owners, v, slot),
             IndexKey::Tag(v) => post(&self.tags, v, slot),
             IndexKey::Pattern(v) => post(&self.patterns, v, slot),
-            IndexKey::Created(v) => {
-                if let Some(order) = self.orders.created.get() {
-                    order.insert((*v, id.clone(), slot), ());
-                }
-            }
-            IndexKey::Updated(v) => {
-                if let Some(order) = self.orders.updated.get() {
-                    order.insert((*v, id.clone(), slot), ());
-                }
-            }
+            IndexKey::Created(v) => self.in_time(Field::CreatedAt, *v, id, |order, key| order.insert(key, slot)),
+            IndexKey::Updated(v) => self.in_time(Field::UpdatedAt, *v, id, |order, key| order.insert(key, slot)),
             IndexKey::Expires(v) => drop(self.expiries.insert((*v, slot), ())),
+        }
+    }
+
+    fn in_time(&self, field: Field, at: Timestamp, id: &str, change: impl Fn(&Keys, &[u8])) {
+        if let Some(order) = self.orders.get(field) {
+            let mut key = Vec::with_capacity(8 + id.len());
+            time_key(at, id, &mut key);
+            change(order, &key);
         }
     }
 
     /// Takes a slot from under a key, unless a version that somebody may see stands there.
     fn leave(&self, key: &IndexKey, id: &Arc<str>, slot: u32) {
-        let seen = |test: &dyn Fn(&Record) -> bool| self.slots.get(slot).is_some_and(|s| s.any(|r| test(r)));
+        let pin = pin();
+        let seen = |test: &dyn Fn(&CollectionMetadata) -> bool| self.slots.get(slot).is_some_and(|s| s.any(&pin, test));
         if let IndexKey::Name(v) = key {
             // By the part of the hash that an entry has: another name of this slot may share it.
             let tag = tag_of(v);
@@ -255,23 +316,15 @@ impl Space {
         }
         match key {
             IndexKey::Name(v) => {
-                if let Some(order) = self.orders.name.get() {
-                    order.remove(&(v.clone(), slot));
+                if let Some(order) = self.orders.get(Field::Name) {
+                    order.remove(v.as_bytes(), slot);
                 }
             }
             IndexKey::Owner(v) => unpost(&self.owners, v, slot),
             IndexKey::Tag(v) => unpost(&self.tags, v, slot),
             IndexKey::Pattern(v) => unpost(&self.patterns, v, slot),
-            IndexKey::Created(v) => {
-                if let Some(order) = self.orders.created.get() {
-                    order.remove(&(*v, id.clone(), slot));
-                }
-            }
-            IndexKey::Updated(v) => {
-                if let Some(order) = self.orders.updated.get() {
-                    order.remove(&(*v, id.clone(), slot));
-                }
-            }
+            IndexKey::Created(v) => self.in_time(Field::CreatedAt, *v, id, |order, key| order.remove(key, slot)),
+            IndexKey::Updated(v) => self.in_time(Field::UpdatedAt, *v, id, |order, key| order.remove(key, slot)),
             IndexKey::Expires(v) => drop(self.expiries.remove(&(*v, slot))),
         }
     }
@@ -287,24 +340,24 @@ impl Space {
 
     /// Records that have expired at `now`. Cost: one step each.
     pub(crate) fn expired(&self, now: Timestamp) -> u64 {
-        let mut n = 0;
+        let (mut n, pin) = (0, pin());
         let mut next = self.expiries.front();
         while let Some(entry) = next {
             let (at, slot) = *entry.key();
             if at > now {
                 break;
             }
-            let newest = self.slots.get(slot).and_then(Chain::newest);
-            n += u64::from(newest.is_some_and(|r| r.expires_at == Some(at)));
+            let newest = self.slots.get(slot).and_then(|s| s.newest(&pin));
+            n += u64::from(newest.is_some_and(|r| r.get().expires_at == Some(at)));
             next = entry.next();
         }
         n
     }
 
     /// Every record at `seq`, in no order.
-    pub(crate) fn all(&self, seq: u64) -> impl Iterator<Item = Record> + '_ {
-        (0..self.end()).filter_map(move |slot| match self.at(slot, seq) {
-            At::Was(record) => record,
+    pub(crate) fn all(&self, seq: u64, pin: &Pin) -> impl Iterator<Item = Record> {
+        (0..self.end()).filter_map(move |slot| match self.at(slot, seq, pin) {
+            At::Was(record) => record.map(Ref::to_arc),
             At::Dropped => None,
         })
     }
