@@ -4,6 +4,8 @@
 //! shortest form (one with a whole value inside that range is written as an integer, `-0` as `0`), depth at most 16,
 //! no U+0000 and, as RFC 8259 has it, no lone surrogates. Strings keep every other character.
 
+mod plain;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -37,6 +39,9 @@ macro_rules! canonical_object {
             pub fn parse(text: &str) -> Result<Self> {
                 if text == "{}" {
                     return Ok(Self::default());
+                }
+                if text.len() <= MAX_CONFIG_BYTES && plain::is_plain_object(text) {
+                    return Ok(Self(text.into()));
                 }
                 let canonical = canonicalize(text, $what)?;
                 if !canonical.starts_with('{') {

@@ -42,10 +42,18 @@ pub fn check_line(field: &str, text: &str, max: usize) -> Result<()> {
         return Err(Error::invalid(format!("{field} is empty")));
     }
     check_length(field, text, max)?;
+    if is_printable_ascii(text) {
+        return Ok(());
+    }
     match text.char_indices().find(|(_, c)| c.is_control()) {
         Some((at, c)) => Err(Error::invalid(format!("{field} has the control character {c:?} at byte {at}"))),
         None => Ok(()),
     }
+}
+
+/// The common case, looked at many bytes at once.
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().fold(true, |all, b| all & matches!(b, b' '..=b'~'))
 }
 
 fn check_length(field: &str, text: &str, max: usize) -> Result<()> {
@@ -60,6 +68,9 @@ fn check_block(field: &str, text: &str, max: usize) -> Result<()> {
         return Err(Error::invalid(format!("{field} is empty")).with_hint("leave it out instead"));
     }
     check_length(field, text, max)?;
+    if is_printable_ascii(text) {
+        return Ok(());
+    }
     match text.char_indices().find(|(_, c)| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
         Some((at, c)) => Err(Error::invalid(format!("{field} has the control character {c:?} at byte {at}"))
             .with_hint("tab, line feed and carriage return are the only ones allowed")),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use proximadb_meta_core::filter::{Leaf, Literal, Normal, Op};
-use proximadb_meta_core::{AccessPattern, CollectionMetadata, Field};
+use proximadb_meta_core::{CollectionMetadata, Field};
 
 use crate::bits::SlotSet;
 use crate::space::Space;
+use crate::sync::Pin;
 
 /// The way to the matches.
 pub(crate) enum Hint<'f> {
@@ -42,7 +43,7 @@ impl Sets<'_> {
 }
 
 /// Asks the indexes.
-pub(crate) fn hint<'f>(space: &Space, filter: &'f Normal) -> Hint<'f> {
+pub(crate) fn hint<'f>(space: &Space, filter: &'f Normal, pin: &Pin) -> Hint<'f> {
     let mut found = Sets::default();
     let parts = match filter {
         Normal::And(parts) => &**parts,
@@ -56,7 +57,7 @@ pub(crate) fn hint<'f>(space: &Space, filter: &'f Normal) -> Hint<'f> {
         if let Some(point) = point(literal) {
             return Hint::Point(point);
         }
-        match set(space, literal) {
+        match set(space, literal, pin) {
             Some(set) => {
                 found.sets.push(set.unwrap_or_default());
                 found.shown.push(literal.leaf.to_string());
@@ -78,16 +79,14 @@ fn point(literal: &Literal) -> Option<Point<'_>> {
 }
 
 /// The set of an indexed literal; the inner `None` is the empty one.
-fn set(space: &Space, literal: &Literal) -> Option<Option<Arc<SlotSet>>> {
+fn set(space: &Space, literal: &Literal, pin: &Pin) -> Option<Option<Arc<SlotSet>>> {
     if literal.negated {
         return None;
     }
     Some(match &literal.leaf {
-        Leaf::HasTag(tag) => Space::posting(&space.tags, &**tag),
-        Leaf::Text { field: Field::Owner, op: Op::Eq, value } => Space::posting(&space.owners, &**value),
-        Leaf::Text { field: Field::AccessPattern, op: Op::Eq, value } => {
-            AccessPattern::parse(value).ok().and_then(|p| Space::posting(&space.patterns, &p))
-        }
+        Leaf::HasTag(tag) => space.tags.get(tag, pin),
+        Leaf::Text { field: Field::Owner, op: Op::Eq, value } => space.owners.get(value, pin),
+        Leaf::Text { field: Field::AccessPattern, op: Op::Eq, value } => space.patterns.get(value, pin),
         _ => return None,
     })
 }

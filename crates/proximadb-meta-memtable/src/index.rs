@@ -2,29 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crossbeam_skiplist::SkipMap;
 use proximadb_meta_core::{AccessPattern, CollectionMetadata, Field, Timestamp};
 
-use crate::bits::SlotSet;
 use crate::order::Keys;
-
-/// Slots by text or by access pattern.
-pub(crate) type Postings<K> = SkipMap<K, Arc<SlotSet>>;
-
-/// Puts a slot under a key.
-pub(crate) fn post<K: Ord + Send + Clone + 'static>(index: &Postings<K>, key: &K, slot: u32) {
-    index.get_or_insert_with(key.clone(), Arc::default).value().insert(slot);
-}
-
-/// Takes a slot away; a key without slots goes.
-pub(crate) fn unpost<K: Ord + Send + 'static>(index: &Postings<K>, key: &K, slot: u32) {
-    if let Some(entry) = index.get(key) {
-        entry.value().remove(slot);
-        if entry.value().len() == 0 {
-            entry.remove();
-        }
-    }
-}
 
 /// The ordered indexes. One that nobody asked for costs nothing.
 #[derive(Debug, Default)]
@@ -74,24 +54,39 @@ pub(crate) fn time_key(at: Timestamp, id: &str, into: &mut Vec<u8>) {
 }
 
 /// One key of a record in one index. The id is not here: it is a slot's for the whole of its life.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum IndexKey {
-    Name(Arc<str>),
-    Owner(Arc<str>),
-    Tag(Arc<str>),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IndexKey<T> {
+    Name(T),
+    Owner(T),
+    Tag(T),
     Pattern(AccessPattern),
     Created(Timestamp),
     Updated(Timestamp),
     Expires(Timestamp),
 }
 
-impl IndexKey {
+impl IndexKey<&Arc<str>> {
+    /// A key that outlives the record.
+    pub(crate) fn keep(self) -> IndexKey<Arc<str>> {
+        match self {
+            Self::Name(v) => IndexKey::Name(v.clone()),
+            Self::Owner(v) => IndexKey::Owner(v.clone()),
+            Self::Tag(v) => IndexKey::Tag(v.clone()),
+            Self::Pattern(v) => IndexKey::Pattern(v),
+            Self::Created(v) => IndexKey::Created(v),
+            Self::Updated(v) => IndexKey::Updated(v),
+            Self::Expires(v) => IndexKey::Expires(v),
+        }
+    }
+}
+
+impl<T: AsRef<str>> IndexKey<T> {
     /// Whether the record stands under this key.
     pub(crate) fn holds(&self, r: &CollectionMetadata) -> bool {
         match self {
-            Self::Name(v) => r.name == *v,
-            Self::Owner(v) => r.owner.as_ref() == Some(v),
-            Self::Tag(v) => r.tags.contains(v),
+            Self::Name(v) => *r.name == *v.as_ref(),
+            Self::Owner(v) => r.owner.as_deref() == Some(v.as_ref()),
+            Self::Tag(v) => r.tags.contains(v.as_ref()),
             Self::Pattern(v) => r.access_pattern == *v,
             Self::Created(v) => r.created_at == *v,
             Self::Updated(v) => r.updated_at == *v,
@@ -101,18 +96,18 @@ impl IndexKey {
 }
 
 /// Every key of the record.
-pub(crate) fn keys(r: &CollectionMetadata) -> impl Iterator<Item = IndexKey> + '_ {
+pub(crate) fn keys(r: &CollectionMetadata) -> impl Iterator<Item = IndexKey<&Arc<str>>> {
     let fixed = [
-        IndexKey::Name(r.name.clone()),
+        IndexKey::Name(&r.name),
         IndexKey::Pattern(r.access_pattern),
         IndexKey::Created(r.created_at),
         IndexKey::Updated(r.updated_at),
     ];
     fixed
         .into_iter()
-        .chain(r.owner.iter().cloned().map(IndexKey::Owner))
+        .chain(r.owner.iter().map(IndexKey::Owner))
         .chain(r.expires_at.map(IndexKey::Expires))
-        .chain(r.tags.iter().cloned().map(IndexKey::Tag))
+        .chain(r.tags.iter().map(IndexKey::Tag))
 }
 
 #[cfg(test)]

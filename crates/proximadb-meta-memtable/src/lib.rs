@@ -35,6 +35,7 @@ mod hint;
 mod index;
 mod order;
 mod plan;
+mod postings;
 mod scan;
 #[cfg(test)]
 mod scheduled;

@@ -26,7 +26,7 @@ type Found<'a> = Ref<'a, CollectionMetadata>;
 pub(crate) fn scan(space: &Space, seq: u64, request: &Scan) -> Option<Scanned> {
     let pin = pin();
     let read = Read { space, seq, request, pin: &pin, limit: request.limit.max(1) };
-    match request.filter.as_ref().map(|f| hint(space, f)) {
+    match request.filter.as_ref().map(|f| hint(space, f, &pin)) {
         Some(Hint::Point(point)) => Some(read.point(&point)),
         Some(Hint::Sets(sets)) if !sets.sets.is_empty() && !read.is_dense(&sets) => Some(read.collect(&sets)),
         _ => read.walk(),

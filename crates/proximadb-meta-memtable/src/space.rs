@@ -1,18 +1,17 @@
 //! One namespace's records and indexes.
 
-use std::borrow::Borrow;
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_skiplist::SkipMap;
-use proximadb_meta_core::{AccessPattern, CollectionMetadata, Field, Namespace, Timestamp};
+use proximadb_meta_core::{CollectionMetadata, Field, Namespace, Timestamp};
 
-use crate::bits::SlotSet;
 use crate::chain::{At, Chain};
 use crate::grow::Grow;
 use crate::hash::{HashIndex, tag_of};
-use crate::index::{IndexKey, Orders, Postings, keys, order_key, post, time_key, unpost};
+use crate::index::{IndexKey, Orders, keys, order_key, time_key};
 use crate::order::Keys;
 use crate::plan::Effect;
+use crate::postings::Postings;
 use crate::settled::Unsettled;
 use crate::sync::{AtomicBool, AtomicI64, AtomicU32, Mutex, Ordering, Pin, Ref, pin};
 
@@ -26,7 +25,7 @@ pub(crate) enum Garbage {
     /// Older versions in a slot, and the slot itself if its record is gone.
     Slot(u32, Arc<str>),
     /// An index entry that the record may have left.
-    Key(u32, Arc<str>, IndexKey),
+    Key(u32, Arc<str>, IndexKey<Arc<str>>),
 }
 
 impl Garbage {
@@ -53,9 +52,10 @@ pub(crate) struct Space {
     free: Mutex<Vec<u32>>,
     ids: HashIndex,
     names: HashIndex,
-    pub(crate) owners: Postings<Arc<str>>,
-    pub(crate) tags: Postings<Arc<str>>,
-    pub(crate) patterns: Postings<AccessPattern>,
+    pub(crate) owners: Postings,
+    pub(crate) tags: Postings,
+    /// By the word of the pattern.
+    pub(crate) patterns: Postings,
     pub(crate) orders: Orders,
     pub(crate) unsettled: Unsettled,
     expiries: SkipMap<(Timestamp, u32), ()>,
@@ -149,14 +149,6 @@ impl Space {
         found.unwrap_or(At::Was(None))
     }
 
-    /// The slots under a key.
-    pub(crate) fn posting<K: Ord + Send + 'static + Borrow<Q>, Q: Ord + ?Sized>(
-        index: &Postings<K>,
-        key: &Q,
-    ) -> Option<Arc<SlotSet>> {
-        index.get(key).map(|e| e.value().clone())
-    }
-
     /// Makes an ordered index from every version that somebody may see, if nobody did before. The caller keeps the writer out.
     pub(crate) fn make_order(&self, field: Field) {
         if self.orders.get(field).is_some() {
@@ -229,12 +221,12 @@ impl Space {
                 }
             }
             for key in keys(a).filter(|k| before.is_none_or(|b| !k.holds(b))) {
-                self.add(&key, id, slot);
+                self.add(key, id, slot);
             }
         }
         if let Some(b) = before {
             for key in keys(b).filter(|k| after.is_none_or(|a| !k.holds(a))) {
-                garbage.push((seq, Garbage::Key(slot, id.clone(), key)));
+                garbage.push((seq, Garbage::Key(slot, id.clone(), key.keep())));
             }
         }
     }
@@ -275,7 +267,7 @@ impl Space {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
     }
 
-    fn add(&self, key: &IndexKey, id: &Arc<str>, slot: u32) {
+    fn add(&self, key: IndexKey<&Arc<str>>, id: &Arc<str>, slot: u32) {
         match key {
             IndexKey::Name(v) => {
                 self.names.insert(tag_of(v), slot);
@@ -283,12 +275,12 @@ impl Space {
                     order.insert(v.as_bytes(), slot);
                 }
             }
-            IndexKey::Owner(v) => post(&self.owners, v, slot),
-            IndexKey::Tag(v) => post(&self.tags, v, slot),
-            IndexKey::Pattern(v) => post(&self.patterns, v, slot),
-            IndexKey::Created(v) => self.in_time(Field::CreatedAt, *v, id, |order, key| order.insert(key, slot)),
-            IndexKey::Updated(v) => self.in_time(Field::UpdatedAt, *v, id, |order, key| order.insert(key, slot)),
-            IndexKey::Expires(v) => drop(self.expiries.insert((*v, slot), ())),
+            IndexKey::Owner(v) => self.owners.insert(v, slot, || v.clone()),
+            IndexKey::Tag(v) => self.tags.insert(v, slot, || v.clone()),
+            IndexKey::Pattern(v) => self.patterns.insert(v.as_str(), slot, || v.as_str().into()),
+            IndexKey::Created(v) => self.in_time(Field::CreatedAt, v, id, |order, key| order.insert(key, slot)),
+            IndexKey::Updated(v) => self.in_time(Field::UpdatedAt, v, id, |order, key| order.insert(key, slot)),
+            IndexKey::Expires(v) => drop(self.expiries.insert((v, slot), ())),
         }
     }
 
@@ -301,7 +293,7 @@ impl Space {
     }
 
     /// Takes a slot from under a key, unless a version that somebody may see stands there.
-    fn leave(&self, key: &IndexKey, id: &Arc<str>, slot: u32) {
+    fn leave(&self, key: &IndexKey<Arc<str>>, id: &Arc<str>, slot: u32) {
         let pin = pin();
         let seen = |test: &dyn Fn(&CollectionMetadata) -> bool| self.slots.get(slot).is_some_and(|s| s.any(&pin, test));
         if let IndexKey::Name(v) = key {
@@ -320,9 +312,9 @@ impl Space {
                     order.remove(v.as_bytes(), slot);
                 }
             }
-            IndexKey::Owner(v) => unpost(&self.owners, v, slot),
-            IndexKey::Tag(v) => unpost(&self.tags, v, slot),
-            IndexKey::Pattern(v) => unpost(&self.patterns, v, slot),
+            IndexKey::Owner(v) => self.owners.remove(v, slot),
+            IndexKey::Tag(v) => self.tags.remove(v, slot),
+            IndexKey::Pattern(v) => self.patterns.remove(v.as_str(), slot),
             IndexKey::Created(v) => self.in_time(Field::CreatedAt, *v, id, |order, key| order.remove(key, slot)),
             IndexKey::Updated(v) => self.in_time(Field::UpdatedAt, *v, id, |order, key| order.remove(key, slot)),
             IndexKey::Expires(v) => drop(self.expiries.remove(&(*v, slot))),

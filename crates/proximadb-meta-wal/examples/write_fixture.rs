@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             let entry = entry.unwrap();
             std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
         }
-        let state = Log::open(Arc::new(FileStorage::new(copy.path())), 1 << 20).unwrap().state;
+        let state = Log::open(Arc::new(FileStorage::new(copy.path())), 1 << 20).unwrap().state();
         let told = content::told(&state);
         assert_eq!(*expected.get_or_insert_with(|| told.clone()), told, "both stores hold the same");
     }

@@ -60,17 +60,32 @@ type Step<T = ()> = Result<T, &'static str>;
 
 /// Checks that the bytes have the shape of one unit and nothing behind it; the offset and what is wrong there.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), (usize, &'static str)> {
-    let mut walk = Walk { rest: bytes };
-    walk.unit().map_err(|what| (bytes.len() - walk.rest.len(), what))
+    let mut walk = Walk::new(bytes);
+    walk.unit().map_err(|what| (bytes.len() - walk.left(), what))
 }
 
-struct Walk<'a> {
+/// A place in the bytes of a unit, and the parts of it that can stand there.
+pub(crate) struct Walk<'a> {
     rest: &'a [u8],
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     fn unit(&mut self) -> Step {
         self.fields(UNIT)?;
+        self.finish()
+    }
+
+    /// The unit must end here.
+    pub(crate) fn finish(&self) -> Step {
         if self.rest.is_empty() { Ok(()) } else { Err("bytes follow the unit inside its frame") }
     }
 
@@ -80,36 +95,53 @@ impl Walk<'_> {
 
     fn value(&mut self, shape: Shape) -> Step {
         match shape {
-            Shape::Text => self.text(),
+            Shape::Text => self.text().map(drop),
             Shape::Long => self.long().map(drop),
-            Shape::Flag => match self.byte()? {
-                0 | 1 => Ok(()),
-                _ => Err("a truth value is neither 0 nor 1"),
-            },
+            Shape::Flag => self.flag().map(drop),
             Shape::MaybeText => self.maybe(Shape::Text),
             Shape::MaybeLong => self.maybe(Shape::Long),
-            Shape::Texts(most) => self.items(most, |walk| walk.text()),
+            Shape::Texts(most) => self.items(most, |walk| walk.text().map(drop)),
             Shape::Records(fields, most) => self.items(most, |walk| walk.fields(fields)),
         }
     }
 
     fn maybe(&mut self, shape: Shape) -> Step {
+        if self.present()? { self.value(shape) } else { Ok(()) }
+    }
+
+    /// Whether an optional value is there.
+    pub(crate) fn present(&mut self) -> Step<bool> {
         match self.long()? {
-            0 => Ok(()),
-            1 => self.value(shape),
+            0 => Ok(false),
+            1 => Ok(true),
             _ => Err("an optional value is neither there nor absent"),
         }
     }
 
-    fn text(&mut self) -> Step {
+    /// A truth value.
+    pub(crate) fn flag(&mut self) -> Step<bool> {
+        match self.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err("a truth value is neither 0 nor 1"),
+        }
+    }
+
+    /// The bytes of a text.
+    pub(crate) fn text(&mut self) -> Step<&'a [u8]> {
         let length = self.long()?;
         let length = usize::try_from(length).ok().filter(|n| *n <= MAX_RECORD_BYTES).ok_or("a text is too long")?;
-        self.rest = self.rest.get(length..).ok_or("a text is cut short")?;
-        Ok(())
+        let (text, rest) = self.rest.split_at_checked(length).ok_or("a text is cut short")?;
+        self.rest = rest;
+        Ok(text)
     }
 
     /// Blocks of items; the block of none is the last. A negative count is followed by the block's length in bytes.
-    fn items(&mut self, most: usize, item: impl Fn(&mut Self) -> Step) -> Step {
+    pub(crate) fn items<E: From<&'static str>>(
+        &mut self,
+        most: usize,
+        mut item: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut left = most as u64;
         loop {
             let count = self.long()?;
@@ -120,7 +152,7 @@ impl Walk<'_> {
             let end = if count < 0 { Some(self.block_end()?) } else { None };
             (0..count.unsigned_abs()).try_for_each(|_| item(self))?;
             if end.is_some_and(|end| end != self.rest.len()) {
-                return Err("a block of a list has another length than it says");
+                return Err("a block of a list has another length than it says".into());
             }
         }
     }
@@ -138,7 +170,7 @@ impl Walk<'_> {
     }
 
     /// A number: seven bits a byte, the lowest first, its sign in the lowest bit.
-    fn long(&mut self) -> Step<i64> {
+    pub(crate) fn long(&mut self) -> Step<i64> {
         let mut bits = 0;
         for at in 0..10 {
             let byte = self.byte()?;

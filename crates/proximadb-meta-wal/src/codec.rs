@@ -1,31 +1,26 @@
-//! The payloads of frames: Avro datums of schemas that are compiled in, through private structs of their own.
+//! The payloads of frames: Avro datums of a schema that is compiled in, written through private structs of their own.
 
 use std::sync::{Arc, LazyLock};
 
 use apache_avro::Schema;
-use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
-use proximadb_meta_core::{
-    AccessPattern, CollectionMetadata, ConfigJson, DistanceMetric, Error, ErrorKind, Extra, Incarnation,
-    IndexingAlgorithm, Namespace, Result, Retention, Timestamp, limits,
-};
-use serde::{Deserialize, Serialize};
+use proximadb_meta_core::{CollectionMetadata, Error, ErrorKind, Namespace, Result, Timestamp};
+use serde::Serialize;
 
-use crate::avro_bounds::{self, MAX_ENTRIES};
+use crate::avro_bounds::MAX_ENTRIES;
 
 const UNIT_SCHEMA: &str = include_str!("unit.v1.avsc");
 
 static UNIT: LazyLock<Schema> =
     LazyLock::new(|| Schema::parse_str(UNIT_SCHEMA).expect("the compiled-in schema is parsed by a test"));
 
-/// Building a reader or writer resolves the schema: once is enough.
-static READER: LazyLock<GenericDatumReader<'static>> =
-    LazyLock::new(|| GenericDatumReader::builder(&UNIT).build().expect("the compiled-in schema is resolved by a test"));
+/// Building a writer resolves the schema: once is enough.
 static WRITER: LazyLock<GenericDatumWriter<'static>> =
     LazyLock::new(|| GenericDatumWriter::builder(&UNIT).build().expect("the compiled-in schema is resolved by a test"));
 
 /// One record as the log has it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename = "Record")]
 struct RecordV1 {
     id: String,
@@ -51,7 +46,8 @@ struct RecordV1 {
 }
 
 /// Counters of a stored record, absolute.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename = "Counters")]
 pub struct Counters {
     /// Which record.
@@ -64,7 +60,8 @@ pub struct Counters {
     pub bytes: i64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename = "Unit")]
 struct UnitV1 {
     namespace: String,
@@ -119,33 +116,6 @@ impl RecordV1 {
             extra: r.extra.as_str().to_owned(),
         }
     }
-
-    fn into_record(self) -> Result<CollectionMetadata> {
-        let count = |n: i64, what: &str| u64::try_from(n).map_err(|_| corrupt(format!("stored {what} is {n}")));
-        let small = |n: i64, what: &str| u32::try_from(n).map_err(|_| corrupt(format!("stored {what} is {n}")));
-        let dimension = small(self.dimension, "dimension")?;
-        let mut r = CollectionMetadata::new(self.name, dimension, DistanceMetric::new(&self.distance_metric));
-        r.id = self.id.into();
-        r.indexing_algorithm = IndexingAlgorithm::new(&self.indexing_algorithm);
-        r.created_at = Timestamp::from_micros(self.created_at);
-        r.updated_at = Timestamp::from_micros(self.updated_at);
-        r.vector_count = count(self.vector_count, "vector_count")?;
-        r.total_size_bytes = count(self.total_size_bytes, "total_size_bytes")?;
-        r.access_pattern = AccessPattern::parse(&self.access_pattern)?;
-        if let Some(days) = self.retain_days {
-            r.retention = Some(Retention { retain_days: small(days, "retain_days")?, auto_delete: self.auto_delete });
-        }
-        r.expires_at = self.expires_at.map(Timestamp::from_micros);
-        r.config = ConfigJson::from_stored(&self.config)?;
-        r.description = self.description.map(Into::into);
-        r.owner = self.owner.map(Into::into);
-        r.tags = self.tags.into_iter().collect();
-        r.version = count(self.version, "version")?;
-        r.incarnation = Incarnation(self.incarnation.cast_unsigned());
-        r.extra = Extra::from_stored(&self.extra)?;
-        limits::check_record(&r)?;
-        Ok(r)
-    }
 }
 
 /// The bytes of a unit.
@@ -169,28 +139,6 @@ pub(crate) fn encode(unit: &Unit) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// A unit from bytes whose checksum was right. Every byte must be consumed.
-///
-/// # Errors
-/// `Corruption`.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Unit> {
-    avro_bounds::check(bytes)
-        .map_err(|(at, what)| corrupt(format!("a unit cannot be decoded: at its byte {at}, {what}")))?;
-    let failed = |e| corrupt("a unit cannot be decoded").with_source(e);
-    let mut rest = bytes;
-    let v1: UnitV1 = READER.read_deser(&mut rest).map_err(failed)?;
-    if !rest.is_empty() {
-        return Err(corrupt(format!("{} bytes follow a unit inside its frame", rest.len())));
-    }
-    let as_corruption = |e: Error| corrupt("a stored record breaks its limits").with_source(e);
-    let mut puts = Vec::with_capacity(v1.puts.len());
-    for record in v1.puts {
-        puts.push(Arc::new(record.into_record().map_err(as_corruption)?));
-    }
-    let namespace = Namespace::new(&v1.namespace).map_err(as_corruption)?;
-    Ok(Unit { namespace, deletes: v1.deletes, puts, counters: v1.counters })
-}
-
 /// The bytes of a restoring mark: 1 or 0, then the namespace.
 pub(crate) fn encode_restoring(namespace: &Namespace, on: bool) -> Vec<u8> {
     let mut out = vec![u8::from(on)];
@@ -209,9 +157,79 @@ pub(crate) fn decode_restoring(bytes: &[u8]) -> Result<(Namespace, bool)> {
     Ok((Namespace::new(name).map_err(|_| bad())?, *on == 1))
 }
 
+/// Units as the Avro library reads them: a second opinion for the tests.
+#[cfg(test)]
+pub(crate) mod library {
+    use apache_avro::reader::datum::GenericDatumReader;
+    use proximadb_meta_core::{
+        AccessPattern, ConfigJson, DistanceMetric, Extra, Incarnation, IndexingAlgorithm, Retention, limits,
+    };
+
+    use super::*;
+    use crate::avro_bounds;
+
+    static READER: LazyLock<GenericDatumReader<'static>> =
+        LazyLock::new(|| GenericDatumReader::builder(&UNIT).build().unwrap());
+
+    impl RecordV1 {
+        fn into_record(self) -> Result<CollectionMetadata> {
+            let count = |n: i64, what: &str| u64::try_from(n).map_err(|_| corrupt(format!("stored {what} is {n}")));
+            let small = |n: i64, what: &str| u32::try_from(n).map_err(|_| corrupt(format!("stored {what} is {n}")));
+            let dimension = small(self.dimension, "dimension")?;
+            let mut r = CollectionMetadata::new(self.name, dimension, DistanceMetric::new(&self.distance_metric));
+            r.id = self.id.into();
+            r.indexing_algorithm = IndexingAlgorithm::new(&self.indexing_algorithm);
+            r.created_at = Timestamp::from_micros(self.created_at);
+            r.updated_at = Timestamp::from_micros(self.updated_at);
+            r.vector_count = count(self.vector_count, "vector_count")?;
+            r.total_size_bytes = count(self.total_size_bytes, "total_size_bytes")?;
+            r.access_pattern = AccessPattern::parse(&self.access_pattern)?;
+            if let Some(days) = self.retain_days {
+                r.retention =
+                    Some(Retention { retain_days: small(days, "retain_days")?, auto_delete: self.auto_delete });
+            }
+            r.expires_at = self.expires_at.map(Timestamp::from_micros);
+            r.config = ConfigJson::from_stored(&self.config)?;
+            r.description = self.description.map(Into::into);
+            r.owner = self.owner.map(Into::into);
+            r.tags = self.tags.into_iter().collect();
+            r.version = count(self.version, "version")?;
+            r.incarnation = Incarnation(self.incarnation.cast_unsigned());
+            r.extra = Extra::from_stored(&self.extra)?;
+            limits::check_record(&r)?;
+            Ok(r)
+        }
+    }
+
+    /// A unit from bytes whose checksum was right. Every byte must be consumed.
+    ///
+    /// # Errors
+    /// `Corruption`.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Unit> {
+        avro_bounds::check(bytes)
+            .map_err(|(at, what)| corrupt(format!("a unit cannot be decoded: at its byte {at}, {what}")))?;
+        let failed = |e| corrupt("a unit cannot be decoded").with_source(e);
+        let mut rest = bytes;
+        let v1: UnitV1 = READER.read_deser(&mut rest).map_err(failed)?;
+        if !rest.is_empty() {
+            return Err(corrupt(format!("{} bytes follow a unit inside its frame", rest.len())));
+        }
+        let as_corruption = |e: Error| corrupt("a stored record breaks its limits").with_source(e);
+        let mut puts = Vec::with_capacity(v1.puts.len());
+        for record in v1.puts {
+            puts.push(Arc::new(record.into_record().map_err(as_corruption)?));
+        }
+        let namespace = Namespace::new(&v1.namespace).map_err(as_corruption)?;
+        Ok(Unit { namespace, deletes: v1.deletes, puts, counters: v1.counters })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proximadb_meta_core::{DistanceMetric, Incarnation, Retention, limits};
+
     use super::*;
+    use crate::decode::{Words, decode};
 
     fn units() -> [Unit; 3] {
         let mut full = CollectionMetadata::new("n", 3, DistanceMetric::new("own"));
@@ -232,11 +250,15 @@ mod tests {
     fn what_is_encoded_is_decoded_and_no_prefix_of_it_is() {
         for unit in units() {
             let bytes = encode(&unit).unwrap();
-            assert_eq!(decode(&bytes).unwrap(), unit);
+            assert_eq!(decode(&bytes, &mut Words::default()).unwrap(), unit);
             for cut in 0..bytes.len() {
-                assert_eq!(decode(&bytes[..cut]).unwrap_err().kind(), ErrorKind::Corruption, "cut at {cut}");
+                assert_eq!(
+                    decode(&bytes[..cut], &mut Words::default()).unwrap_err().kind(),
+                    ErrorKind::Corruption,
+                    "cut at {cut}"
+                );
             }
-            let e = decode(&[&bytes[..], &[0]].concat()).unwrap_err();
+            let e = decode(&[&bytes[..], &[0]].concat(), &mut Words::default()).unwrap_err();
             assert!(e.to_string().contains("bytes follow"), "{e}");
         }
     }
@@ -246,6 +268,6 @@ mod tests {
         let many = Unit { deletes: vec![String::from("x"); MAX_ENTRIES + 1], ..Unit::default() };
         assert_eq!(encode(&many).unwrap_err().kind(), ErrorKind::InvalidInput);
         let most = Unit { deletes: vec![String::from("x"); MAX_ENTRIES], ..Unit::default() };
-        assert_eq!(decode(&encode(&most).unwrap()).unwrap(), most);
+        assert_eq!(decode(&encode(&most).unwrap(), &mut Words::default()).unwrap(), most);
     }
 }

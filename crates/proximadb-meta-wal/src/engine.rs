@@ -9,8 +9,8 @@ use proximadb_meta_core::driver::{Applied, Prepared, Scan};
 use proximadb_meta_core::{CollectionMetadata, Error, ErrorKind, Namespace, Order, Result};
 use proximadb_meta_memtable::{Effect, Effects, Overlay, Snapshot, Table};
 
+use crate::catalog::Catalog;
 use crate::log::{Checkpoint, Counters, Covered, Entry, Log, Opened, Unit};
-use crate::recover::State;
 use crate::sabotage::{Sabotage, sabotaged};
 
 /// A checkpoint is due when this many entries were appended since the last one, and more than there are records: the log
@@ -89,7 +89,7 @@ impl Engine {
     /// Fills the table with what an opened log holds.
     pub(crate) fn new(opened: Opened) -> Self {
         let shared = Arc::new(Shared::default());
-        fill(&shared.table, &opened.state);
+        fill(&shared.table, opened.catalog);
         let engine = Self { log: opened.log, shared, since_checkpoint: opened.replayed, attempt_from: 0 };
         engine.tell();
         engine
@@ -279,20 +279,20 @@ impl CheckpointJob {
 }
 
 /// Fills a table with what a log holds.
-fn fill(table: &Table, state: &State) {
-    for (namespace, records) in &state.records {
+fn fill(table: &Table, mut catalog: Catalog) {
+    for namespace in std::mem::take(&mut catalog.restoring) {
+        table.set_restoring(&namespace, true);
+    }
+    for (namespace, records) in catalog.into_spaces() {
         if sabotaged(Sabotage::StaleIndex) {
             let renamed = |r: &Arc<CollectionMetadata>| {
                 let mut r = (**r).clone();
                 r.name = format!("{}0", r.name).into();
                 Arc::new(r)
             };
-            table.load(namespace, records.values().map(renamed));
+            table.load(&namespace, records.iter().map(renamed));
         }
-        table.load(namespace, records.values().cloned());
-    }
-    for namespace in &state.restoring {
-        table.set_restoring(namespace, true);
+        table.load(&namespace, records);
     }
 }
 

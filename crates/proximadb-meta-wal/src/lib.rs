@@ -14,11 +14,14 @@
 //! memory. One process opens a directory at a time.
 
 mod avro_bounds;
+mod catalog;
 mod codec;
+mod decode;
 mod driver;
 mod engine;
 mod files;
 mod frame;
+mod in_order;
 pub mod inspect;
 pub mod log;
 mod plugin;

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use proximadb_meta_core::limits::MAX_SAFE_INTEGER;
 use proximadb_meta_core::{CollectionMetadata, Namespace, Result};
 
-use crate::codec::{self, Unit};
+use crate::catalog::Catalog;
+use crate::codec;
+use crate::decode::{Words, decode};
 use crate::frame::{self, FILE_HEADER, FileHeader, FileKind, Kind, damaged};
+use crate::in_order::{cores, in_order};
 use crate::sabotage::{Sabotage, sabotaged};
 
 /// Everything a log holds.
@@ -19,30 +21,46 @@ pub struct State {
     pub restoring: BTreeSet<Namespace>,
 }
 
-impl State {
-    /// Applies a unit; the words say why it does not fit what came before.
-    pub(crate) fn apply(&mut self, unit: Unit) -> Result<(), &'static str> {
-        let table = self.records.entry(unit.namespace.clone()).or_default();
-        for id in &unit.deletes {
-            table.remove(id.as_str()).ok_or("a unit deletes a record that is not there")?;
+/// Bytes of units that are decoded together.
+const PART_BYTES: usize = 128 * 1024;
+
+/// The units of a file that were found, each with its offset, until they are decoded and applied.
+struct Found<'a> {
+    name: &'a str,
+    parts: Vec<Vec<(usize, &'a [u8])>>,
+    /// Bytes of the last part.
+    bytes: usize,
+}
+
+impl<'a> Found<'a> {
+    fn new(name: &'a str) -> Self {
+        Self { name, parts: Vec::new(), bytes: PART_BYTES }
+    }
+
+    fn add(&mut self, at: usize, payload: &'a [u8]) {
+        if self.bytes >= PART_BYTES {
+            self.parts.push(Vec::new());
+            self.bytes = 0;
         }
-        for c in &unit.counters {
-            let record = table.get_mut(c.id.as_str()).ok_or("a unit counts on a record that is not there")?;
-            if record.incarnation.0.cast_signed() != c.incarnation {
-                return Err("a unit counts on another life of a record");
-            }
-            let count = |n| u64::try_from(n).ok().filter(|n| *n <= MAX_SAFE_INTEGER).ok_or("a counter is out of range");
-            let record = Arc::make_mut(record);
-            record.vector_count = count(c.vectors)?;
-            record.total_size_bytes = count(c.bytes)?;
+        self.bytes += payload.len();
+        if let Some(last) = self.parts.last_mut() {
+            last.push((at, payload));
         }
-        for record in unit.puts {
-            table.insert(record.id.clone(), record);
-        }
-        if table.is_empty() {
-            self.records.remove(&unit.namespace);
-        }
-        Ok(())
+    }
+
+    /// Decodes them on all cores and applies them in their order.
+    fn apply(&self, catalog: &mut Catalog) -> Result<()> {
+        let name = self.name;
+        let decode_part = |part: &Vec<(usize, &[u8])>| -> Vec<_> {
+            let mut words = Words::default();
+            let unit = |(at, payload): &(usize, &[u8])| {
+                (*at, decode(payload, &mut words).map_err(|e| e.context(format!("{name}, byte {at}"))))
+            };
+            part.iter().map(unit).collect()
+        };
+        in_order(&self.parts, cores(), decode_part, |units| {
+            units.into_iter().try_for_each(|(at, unit)| catalog.apply(unit?).map_err(|what| damaged(name, at, what)))
+        })
     }
 }
 
@@ -63,20 +81,37 @@ pub(crate) struct Replayed {
     pub(crate) turned: bool,
 }
 
-/// Replays a segment into `state`. `first` is the sequence number it must begin with; `follower` that of the next segment, if
+/// Replays a segment into `catalog`. `first` is the sequence number it must begin with; `follower` that of the next segment, if
 /// there is one: what stands behind the last frame before it is the rest of a turn that a crash cut off, and means nothing. In
 /// the last segment a tail that was never known to be synced may be torn. Anything else that is wrong is damage.
 ///
 /// # Errors
 /// `Corruption` with file and offset, `Unsupported` for a newer format.
 pub(crate) fn segment(
-    state: &mut State,
+    catalog: &mut Catalog,
     bytes: &[u8],
     name: &str,
     number: u64,
     first: u64,
     follower: Option<u64>,
 ) -> Result<Replayed> {
+    let mut found = Found::new(name);
+    let frames = frames(&mut catalog.restoring, &mut found, bytes, number, first, follower);
+    // What is wrong with an earlier unit is said before what is wrong with a later frame.
+    found.apply(catalog)?;
+    frames
+}
+
+/// Goes through the frames of a segment.
+fn frames<'a>(
+    restoring: &mut BTreeSet<Namespace>,
+    units: &mut Found<'a>,
+    bytes: &'a [u8],
+    number: u64,
+    first: u64,
+    follower: Option<u64>,
+) -> Result<Replayed> {
+    let name = units.name;
     let header = FileHeader::decode(bytes, FileKind::Segment, number, name)?;
     if header.seq != first {
         return Err(damaged(name, 32, &format!("the segment begins with frame {}, not {first}", header.seq)));
@@ -99,17 +134,14 @@ pub(crate) fn segment(
                     suspect = at;
                 }
                 match found.kind {
-                    Kind::Unit => {
-                        let unit = codec::decode(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
-                        state.apply(unit).map_err(|what| damaged(name, at, what))?;
-                    }
+                    Kind::Unit => units.add(at, found.payload),
                     Kind::Restoring => {
                         let (namespace, on) = codec::decode_restoring(found.payload)
                             .map_err(|e| e.context(format!("{name}, byte {at}")))?;
                         if on {
-                            state.restoring.insert(namespace)
+                            restoring.insert(namespace)
                         } else {
-                            state.restoring.remove(&namespace)
+                            restoring.remove(&namespace)
                         };
                     }
                     Kind::Seal => closed = true,
@@ -165,9 +197,18 @@ pub(crate) fn known_synced(rest: &[u8], salt: &[u8; 16], seq: u64) -> bool {
 ///
 /// # Errors
 /// `Corruption` with file and offset, `Unsupported` for a newer format.
-pub(crate) fn checkpoint(bytes: &[u8], name: &str, number: u64) -> Result<(State, u64)> {
+pub(crate) fn checkpoint(bytes: &[u8], name: &str, number: u64) -> Result<(Catalog, u64)> {
+    let (mut catalog, mut found) = (Catalog::default(), Found::new(name));
+    let seq = parts(&mut catalog.restoring, &mut found, bytes, number);
+    found.apply(&mut catalog)?;
+    Ok((catalog, seq?))
+}
+
+/// Goes through the frames of a checkpoint; the last entry that it covers.
+fn parts<'a>(restoring: &mut BTreeSet<Namespace>, units: &mut Found<'a>, bytes: &'a [u8], number: u64) -> Result<u64> {
+    let name = units.name;
     let header = FileHeader::decode(bytes, FileKind::Checkpoint, number, name)?;
-    let (mut state, mut at, mut next) = (State::default(), FILE_HEADER, 1);
+    let (mut at, mut next) = (FILE_HEADER, 1);
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
         let found = frame::read(rest, &header.salt).map_err(|what| damaged(name, at, what))?;
@@ -175,19 +216,16 @@ pub(crate) fn checkpoint(bytes: &[u8], name: &str, number: u64) -> Result<(State
             return Err(damaged(name, at, &format!("frame {} stands where {next} belongs", found.seq)));
         }
         match found.kind {
-            Kind::Unit => {
-                let unit = codec::decode(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
-                state.apply(unit).map_err(|what| damaged(name, at, what))?;
-            }
+            Kind::Unit => units.add(at, found.payload),
             Kind::Restoring => {
                 let (namespace, on) =
                     codec::decode_restoring(found.payload).map_err(|e| e.context(format!("{name}, byte {at}")))?;
                 if !on {
                     return Err(damaged(name, at, "a checkpoint marks a namespace as not being restored"));
                 }
-                state.restoring.insert(namespace);
+                restoring.insert(namespace);
             }
-            Kind::End if at + found.length() == bytes.len() => return Ok((state, header.seq)),
+            Kind::End if at + found.length() == bytes.len() => return Ok(header.seq),
             Kind::End | Kind::Seal | Kind::Turn => {
                 return Err(damaged(name, at, "the checkpoint does not end where it says"));
             }

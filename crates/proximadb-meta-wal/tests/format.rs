@@ -69,14 +69,14 @@ fn format_1_opens_and_holds_what_was_written() {
         let to = fresh();
         assert!(salvage(copy.path(), to.path().join("new"), SalvageOptions::default()).unwrap().complete);
         for dir in [copy.path().to_owned(), to.path().join("new")] {
-            let state = open(&dir, 1 << 20).unwrap().state;
+            let state = open(&dir, 1 << 20).unwrap().state();
             assert_eq!(content::told(&state), EXPECTED, "{name}");
         }
         // It can be written to as well, and comes back.
         let mut log = open(copy.path(), 1 << 20).unwrap().log;
         log.append(&[store::put(store::record("new", "new", 1))]).unwrap();
         drop(log);
-        let state = open(copy.path(), 1 << 20).unwrap().state;
+        let state = open(copy.path(), 1 << 20).unwrap().state();
         assert_eq!(content::told(&state).lines().count(), EXPECTED.lines().count() + 1, "{name}");
     }
 }
@@ -139,7 +139,7 @@ fn a_newer_file_is_refused_with_the_reason_and_left_alone() {
             let before = store::snapshot(copy.path());
             let opened = open(copy.path(), 1 << 20);
             if !refused {
-                assert_eq!(content::told(&opened.unwrap().state), EXPECTED, "{file} {formats:?}");
+                assert_eq!(content::told(&opened.unwrap().state()), EXPECTED, "{file} {formats:?}");
                 continue;
             }
             let newest = formats[1].max(formats[2]);

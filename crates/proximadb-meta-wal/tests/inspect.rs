@@ -165,7 +165,7 @@ fn every_flipped_bit_is_judged_as_an_opening_judges_it() {
     let bytes = fs::read(&segment).unwrap();
     let end = *frames(&bytes).last().unwrap();
     assert!(end < bytes.len());
-    let full = told(&open(dir.path(), 1 << 20).unwrap().state);
+    let full = told(&open(dir.path(), 1 << 20).unwrap().state());
     let before_last =
         vec![full[0].clone(), full[1].clone()].into_iter().map(|r| (r.0, r.1, r.2, 0)).collect::<Vec<_>>();
     let (mut said, mut kinds) = (BTreeSet::new(), [0, 0]);
@@ -183,7 +183,7 @@ fn every_flipped_bit_is_judged_as_an_opening_judges_it() {
             (Verdict::TornTail, Ok(opened)) => {
                 // Behind the last frame there are zeros, written ahead.
                 let expected = if bit / 8 < end { &before_last } else { &full };
-                assert_eq!(told(&opened.state), *expected, "bit {bit}");
+                assert_eq!(told(&opened.state()), *expected, "bit {bit}");
                 kinds[0] += 1;
             }
             (Verdict::Damaged, Err(e)) => {
@@ -205,7 +205,7 @@ fn check_salvage(
     for options in [SalvageOptions::default(), SalvageOptions::including_stale()] {
         let to = fresh();
         let report = salvage(dir, to.path().join("new"), options).unwrap();
-        let saved = told(&open(&to.path().join("new"), 1 << 20).unwrap().state);
+        let saved = told(&open(&to.path().join("new"), 1 << 20).unwrap().state());
         assert_eq!(saved.len() as u64, report.written, "bit {bit}");
         let newest = if report.source.torn_tail.is_some() { before_last } else { full };
         for r in &saved {

@@ -10,7 +10,7 @@ use proximadb_meta_wal::log::{Counters, Entry, Log, Unit};
 use proximadb_meta_wal::{FileStorage, State};
 
 fn open(dir: &Path) -> proximadb_meta_core::Result<(Log, State)> {
-    Log::open(Arc::new(FileStorage::new(dir)), 1 << 20).map(|o| (o.log, o.state))
+    Log::open(Arc::new(FileStorage::new(dir)), 1 << 20).map(|o| (o.state(), o.log)).map(|(state, log)| (log, state))
 }
 
 fn checkpoint(log: &mut Log, state: &State) {

@@ -25,7 +25,7 @@ fn saved(dir: &Path, options: SalvageOptions) -> (SalvageReport, Vec<(String, St
     assert_eq!((found.verdict, found.records), (Verdict::Sealed, report.written));
     assert_eq!(snapshot(&to).len(), 4, "lock, marker, checkpoint, segment");
     let opened = open(&to, 1 << 20).unwrap();
-    (report, told(&opened.state))
+    (report, told(&opened.state()))
 }
 
 fn row(id: &str, name: &str, version: u64, vectors: u64) -> (String, String, u64, u64) {
@@ -120,12 +120,12 @@ fn every_record_of_a_whole_frame_of_a_damaged_checkpoint_is_certain() {
     let all: Vec<Entry> = (0..150).map(|n| put(record(&format!("{n:03}"), &format!("n{n}"), 1))).collect();
     write(dir.path(), &all, false);
     let mut log = open(dir.path(), 1 << 20).unwrap();
-    let records: Vec<_> = log.state.records.values().flat_map(|t| t.values().cloned()).collect();
+    let records: Vec<_> = log.state().records.values().flat_map(|t| t.values().cloned()).collect();
     let mut file = log.log.begin_checkpoint().unwrap();
     for part in records.chunks(50) {
         file.records(&Namespace::default(), part).unwrap();
     }
-    let covered = file.finish(&log.state.restoring).unwrap();
+    let covered = file.finish(&log.state().restoring).unwrap();
     log.log.end_checkpoint(covered);
     log.log.append(&[put(record("060", "new", 2)), count("000", 7)]).unwrap();
     log.log.close().unwrap();

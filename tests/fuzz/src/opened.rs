@@ -62,7 +62,7 @@ fn valid(state: &State) {
 fn again(files: &Files, expected: &State, after: &str) -> Log {
     match Log::open(Arc::new(files.clone()), SEGMENT_BYTES) {
         Ok(opened) => {
-            assert_eq!(opened.state, *expected, "the log holds something else {after}");
+            assert_eq!(opened.state(), *expected, "the log holds something else {after}");
             opened.log
         }
         Err(e) => panic!("a log that was opened does not open {after}: {e}"),
@@ -70,7 +70,7 @@ fn again(files: &Files, expected: &State, after: &str) -> Log {
 }
 
 fn lives_on(files: &Files, opened: Opened) {
-    let mut state = opened.state;
+    let mut state = opened.state();
     valid(&state);
     drop(opened.log);
     let mut log = again(files, &state, "a second time");
@@ -90,7 +90,7 @@ fn lives_on(files: &Files, opened: Opened) {
 
 /// The backend over a directory that was opened gives every live record of its log.
 pub(crate) fn serves(files: &Files) {
-    let state = Log::open(Arc::new(files.clone()), SEGMENT_BYTES).expect("a log that was opened is opened").state;
+    let state = Log::open(Arc::new(files.clone()), SEGMENT_BYTES).expect("a log that was opened is opened").state();
     let store = wait(open_storage(Arc::new(files.clone()), SEGMENT_BYTES)).expect("and so is its backend");
     let (store, now) = (store.into_backend(), SystemClock.now());
     for (namespace, records) in &state.records {

@@ -117,7 +117,8 @@ pub(crate) fn segment(groups: &[Vec<Entry>], seal: bool) -> Vec<u8> {
 pub(crate) fn checkpoint_file() -> Vec<u8> {
     let files = written(&groups(), false);
     let mut opened = open(&files);
-    checkpoint(&mut opened.log, &opened.state);
+    let state = opened.state();
+    checkpoint(&mut opened.log, &state);
     salted(files.read("checkpoint-0000000002.ckpt"))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proximadb_meta_core::{CollectionMetadata, Namespace, limits};
 
 use crate::avro_bounds;
-use crate::codec;
+use crate::decode::{Words, decode};
 
 /// Reads Avro from a slice. `None`: it is not there.
 #[derive(Clone, Copy, Debug)]
@@ -216,7 +216,7 @@ pub(crate) fn record(namespace: &str, bytes: &[u8]) -> Result<Arc<CollectionMeta
     unit.extend_from_slice(&[0, 2]);
     unit.extend_from_slice(bytes);
     unit.extend_from_slice(&[0, 0]);
-    let decoded = codec::decode(&unit).map_err(|e| match std::error::Error::source(&e) {
+    let decoded = decode(&unit, &mut Words::default()).map_err(|e| match std::error::Error::source(&e) {
         Some(cause) => format!("{e}: {cause}"),
         None => e.to_string(),
     })?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proximadb_meta_core::{Error, ErrorKind, Result};
 
 use super::{Covered, Log, MARKER_TEXT, NEW_TEXT, bad_marker, begin_segment};
+use crate::catalog::Catalog;
 use crate::files::{self, LOCK, MARKER, checkpoint_name, failed, numbers, segment_name, temporary_name};
 use crate::frame::{FILE_HEADER, FileHeader, FileKind, damaged};
 use crate::recover::{self, State};
@@ -17,10 +18,17 @@ use crate::storage::{Storage, StorageFile};
 pub struct Opened {
     /// The log.
     pub log: Log,
-    /// What it holds.
-    pub state: State,
+    pub(crate) catalog: Catalog,
     /// Entries that were replayed: what the last checkpoint does not cover.
     pub replayed: u64,
+}
+
+impl Opened {
+    /// What it holds. Cost: O(n log n), O(n) pointers.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.catalog.state()
+    }
 }
 
 impl Log {
@@ -96,7 +104,7 @@ impl Log {
             segment_bytes,
             poison: None,
         };
-        Ok(Opened { log, state: State::default(), replayed: 0 })
+        Ok(Opened { log, catalog: Catalog::default(), replayed: 0 })
     }
 
     fn recover(
@@ -108,13 +116,13 @@ impl Log {
         let s = &*storage;
         let at = |doing: &'static str| move |e| failed(s, doing, e);
         let (segments, checkpoints) = (numbers(names, segment_name), numbers(names, checkpoint_name));
-        let (mut state, covered, first) = match checkpoints.last() {
-            None => (State::default(), Covered::default(), 1),
+        let (mut catalog, covered, first) = match checkpoints.last() {
+            None => (Catalog::default(), Covered::default(), 1),
             Some(&number) => {
                 let name = checkpoint_name(number);
                 let bytes = files::read_file(s, &name).map_err(at("a checkpoint cannot be read"))?;
-                let (state, seq) = recover::checkpoint(&bytes, &name, number)?;
-                (state, Covered { number, seq, bytes: bytes.len() as u64 }, number)
+                let (catalog, seq) = recover::checkpoint(&bytes, &name, number)?;
+                (catalog, Covered { number, seq, bytes: bytes.len() as u64 }, number)
             }
         };
         let mut seq = covered.seq;
@@ -135,7 +143,7 @@ impl Log {
                 _ => None,
             };
             let this = bytes.take().unwrap_or_default();
-            let replayed = recover::segment(&mut state, &this, &name, n, seq + 1, follower)?;
+            let replayed = recover::segment(&mut catalog, &this, &name, n, seq + 1, follower)?;
             seq = replayed.last_seq;
             if follower.is_some() {
                 earlier_bytes += this.len() as u64;
@@ -180,7 +188,7 @@ impl Log {
             segment_bytes,
             poison: None,
         };
-        Ok(Opened { log, state, replayed: seq - covered.seq })
+        Ok(Opened { log, catalog, replayed: seq - covered.seq })
     }
 }
 

@@ -137,12 +137,12 @@ fn recover(image: &Image, deep: bool, counts: &Counts) -> Result<(), String> {
     }
     let among = image.state.allowed.clone();
     let opened = Log::open(Arc::new(disk.clone()), SEGMENT_BYTES).map_err(|e| format!("does not open: {e}"))?;
-    let found = allowed(&opened.state, &among)?;
+    let found = allowed(&opened.state(), &among)?;
     if !deep {
         return Ok(());
     }
     // From here on somebody may have read it: no later crash may take it back.
-    let state = opened.state.clone();
+    let state = opened.state().clone();
     let after = Arc::new(with_one_more(&state));
     let acknowledged = image.state.acknowledged + found;
     disk.progress(acknowledged, &[among[found].clone(), after.clone()]);

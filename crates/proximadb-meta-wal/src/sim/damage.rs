@@ -48,8 +48,8 @@ pub(super) fn sample(seed: u64, groups: usize, close: bool, segment_bytes: u64) 
 fn try_open(s: &Sample, disk: State, place: &str) -> Result<(), Violation> {
     let wrong = |what: String| Err(Violation { kind: Kind::KeepAll, place: place.to_owned(), what });
     match Log::open(Arc::new(SimDisk::of(disk)), SEGMENT_BYTES) {
-        Ok(opened) if opened.state == s.full => Ok(()),
-        Ok(opened) if s.earlier.iter().any(|e| **e == opened.state) => Ok(()),
+        Ok(opened) if opened.state() == s.full => Ok(()),
+        Ok(opened) if s.earlier.iter().any(|e| **e == opened.state()) => Ok(()),
         Ok(_) => wrong("opens with a catalog that is not what was written".to_owned()),
         Err(e) if matches!(e.kind(), ErrorKind::Corruption | ErrorKind::Unsupported) => {
             // The place: a file's name.

@@ -98,7 +98,7 @@ fn check(disk: &State) -> Result<Verdict, String> {
     let records = |state: &crate::recover::State| state.records.values().map(|t| t.len() as u64).sum::<u64>();
     match (&opened, found.verdict) {
         (Err(e), Verdict::Damaged) if e.kind() == ErrorKind::Corruption => {}
-        (Ok(o), Verdict::Sealed | Verdict::Unsealed | Verdict::TornTail) if records(&o.state) == found.records => {}
+        (Ok(o), Verdict::Sealed | Verdict::Unsealed | Verdict::TornTail) if records(&o.state()) == found.records => {}
         _ => return Err(format!("opening says {opened:?}, verify {found:?}")),
     }
     for options in [SalvageOptions::default(), SalvageOptions::including_stale()] {
@@ -107,12 +107,12 @@ fn check(disk: &State) -> Result<Verdict, String> {
         let report = save(loaded, Arc::new(new.clone()), Path::new("new"), options).map_err(|e| format!("{e:?}"))?;
         let saved = Log::open(Arc::new(new), SEGMENT_BYTES).map_err(|e| format!("the new store: {e:?}"))?;
         if let Ok(o) = &opened
-            && saved.state != o.state
+            && saved.state() != o.state()
             && report.conflicts.is_empty()
         {
-            return Err(format!("what opens as {:?} is saved as {:?}", o.state, saved.state));
+            return Err(format!("what opens as {:?} is saved as {:?}", o.state(), saved.state()));
         }
-        if records(&saved.state) != report.written {
+        if records(&saved.state()) != report.written {
             return Err("the count of records is not true".to_owned());
         }
     }

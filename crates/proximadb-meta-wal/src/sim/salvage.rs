@@ -99,14 +99,14 @@ impl Truth {
                 } else {
                     counts.sound += 1
                 };
-                let records = o.state.records.values().map(|t| t.len() as u64).sum::<u64>();
+                let records = o.state().records.values().map(|t| t.len() as u64).sum::<u64>();
                 let sealed = u64::from(found.verdict == Verdict::Sealed);
                 let position = o.log.position();
                 if (found.records, found.last_seq, found.doubtful) != (records, position.seq, 0) {
                     return Err(format!("opens with {records} records at {position:?}, verify says {found:?}"));
                 }
-                if found.restoring.len() != o.state.restoring.len() || !found.lost.is_empty() {
-                    return Err(format!("opens as {:?}, verify says {found:?}", o.state));
+                if found.restoring.len() != o.state().restoring.len() || !found.lost.is_empty() {
+                    return Err(format!("opens as {:?}, verify says {found:?}", o.state()));
                 }
                 if position.seq != (self.sample.states.len() - 1) as u64 + sealed && sealed == 1 {
                     return Err("sealed, but something is missing".to_owned());
@@ -122,7 +122,7 @@ impl Truth {
         let strict = self.salvage(disk, &found, SalvageOptions::default())?;
         let loose = self.salvage(disk, &found, SalvageOptions::including_stale())?;
         if let Ok(o) = &opened
-            && (strict.1 != o.state || loose.1 != o.state || !strict.0.complete)
+            && (strict.1 != o.state() || loose.1 != o.state() || !strict.0.complete)
         {
             return Err("what opens is not saved as it is".to_owned());
         }
@@ -148,7 +148,7 @@ impl Truth {
         let new = SimDisk::default();
         let report = save(loaded, Arc::new(new.clone()), Path::new("new"), options).map_err(|e| e.to_string())?;
         let opened = Log::open(Arc::new(new), SEGMENT_BYTES).map_err(|e| format!("the new store: {e}"))?;
-        let saved = records(&opened.state);
+        let saved = records(&opened.state());
         let wrong = |what: &str| Err(format!("{what}: {report:?}\nsaved {saved:?}"));
         if report.source != *found {
             return wrong("verify and salvage do not find the same");
@@ -161,7 +161,7 @@ impl Truth {
                 return wrong("a record was never acknowledged like that");
             }
         }
-        for table in opened.state.records.values() {
+        for table in opened.state().records.values() {
             let mut names: Vec<_> = table.values().map(|r| &r.name).collect();
             names.sort_unstable();
             if names.windows(2).any(|w| w[0] == w[1]) {
@@ -179,7 +179,7 @@ impl Truth {
             return wrong("the count of certain records is not true");
         }
         self.certain_are_newest(&report, &certain).map_err(|what| wrong(&what).unwrap_err())?;
-        Ok((report, opened.state))
+        Ok((report, opened.state()))
     }
 
     /// What is called certain is the newest state, and nothing that is provably whole is left out.
@@ -337,7 +337,7 @@ fn what_the_disk_refuses_is_never_taken_for_the_end() {
                     let report = save(refused(), Arc::new(new.clone()), Path::new("new"), options).unwrap();
                     let what = || format!("{from} of {}: {report:?}", refused().files[n].name);
                     assert_eq!(report.source.verdict, Verdict::Damaged, "{}", what());
-                    for (id, record) in records(&Log::open(Arc::new(new), SEGMENT_BYTES).unwrap().state) {
+                    for (id, record) in records(&Log::open(Arc::new(new), SEGMENT_BYTES).unwrap().state()) {
                         assert!(truth.versions[&id].contains(&record), "{id:?} at {}", what());
                         let kept = |d: &crate::salvage::DoubtfulRecord| {
                             *d.namespace == *id.0.as_str() && d.id == id.1.to_string().into_boxed_str()

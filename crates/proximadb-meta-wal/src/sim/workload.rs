@@ -185,7 +185,7 @@ impl Workload {
                     return End::Stopped;
                 }
                 let Ok(opened) = Log::open(Arc::new(disk.clone()), SEGMENT_BYTES) else { return End::Stopped };
-                if opened.state != *self.states[self.acknowledged] {
+                if opened.state() != *self.states[self.acknowledged] {
                     self.violation = Some("a clean close and opening changed the catalog".to_owned());
                 }
                 engine = Engine::new(opened);

@@ -86,7 +86,8 @@ pub(crate) fn write_store(dir: &Path, seal: bool) {
     log.append(&[unit("", &[], vec![], &[("a", 11, 5), ("b", 12, 0)])]).unwrap();
     drop(log);
 
-    let Opened { mut log, state, .. } = open(dir);
+    let opened = open(dir);
+    let (state, mut log) = (opened.state(), opened.log);
     let mut file = log.begin_checkpoint().unwrap();
     for (namespace, records) in &state.records {
         file.records(namespace, &records.values().cloned().collect::<Vec<_>>()).unwrap();

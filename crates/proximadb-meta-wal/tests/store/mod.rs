@@ -56,7 +56,8 @@ pub(crate) fn write(dir: &Path, entries: &[Entry], seal: bool) {
 
 /// Writes a checkpoint of what the directory holds.
 pub(crate) fn checkpoint(dir: &Path) {
-    let Opened { mut log, state, .. } = open(dir, 1 << 20).unwrap();
+    let opened = open(dir, 1 << 20).unwrap();
+    let (state, mut log) = (opened.state(), opened.log);
     let mut file = log.begin_checkpoint().unwrap();
     for (namespace, records) in &state.records {
         file.records(namespace, &records.values().cloned().collect::<Vec<_>>()).unwrap();

@@ -103,7 +103,7 @@ fn tails_that_are_no_frames() {
     let tails = [vec![0; 16 << 20], vec![0xff; 16 << 20], vec![1; 16 << 20], looks_like_a_head];
     for tail in tails {
         let (files, size) = directory(&[(segment_name(1), [header(FileKind::Segment, 1, 1), tail].concat())]);
-        bounded("a long tail", size, || assert!(open(files).unwrap().state.records.is_empty()));
+        bounded("a long tail", size, || assert!(open(files).unwrap().state().records.is_empty()));
     }
 }
 
@@ -130,7 +130,7 @@ fn many_small_frames() {
             segment.extend(frame(kind::MARK, n + 1, n, &mark));
         }
         let (files, size) = directory(&[(segment_name(1), segment)]);
-        bounded("marks", size, || assert_eq!(open(files).unwrap().state.restoring.len() as u64, names));
+        bounded("marks", size, || assert_eq!(open(files).unwrap().state().restoring.len() as u64, names));
     }
     let mut segment = header(FileKind::Segment, 1, 1);
     for n in 0..1_000_000u64 {
@@ -183,6 +183,6 @@ fn a_log_full_of_the_smallest_records_takes_what_the_records_take() {
     let limit = 4 * size + RECORD * RECORDS;
     assert!(limit > ALLOWANCE, "the allowance would hide what is counted");
     bounded_by("the smallest records", size, limit, || {
-        assert_eq!(open(files).unwrap().state.records.values().next().unwrap().len(), RECORDS);
+        assert_eq!(open(files).unwrap().state().records.values().next().unwrap().len(), RECORDS);
     });
 }
