@@ -191,7 +191,7 @@ fn keys_are_those_of_the_record_in_every_schedule() {
 }
 
 #[test]
-fn an_order_misses_nothing_in_any_schedule() {
+fn an_order_misses_nothing_in_every_schedule() {
     check(an_order_misses_nothing);
 }
 

@@ -134,3 +134,141 @@ pub(crate) fn write_file(storage: &dyn Storage, name: &str, bytes: &[u8]) -> io:
     give_name(storage, &mut *file, name)?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::storage::FileStorage;
+
+    /// A file that does to each call what its script says: an error, or so many bytes at most.
+    #[derive(Debug)]
+    struct Scripted {
+        content: RefCell<Vec<u8>>,
+        script: RefCell<VecDeque<Result<usize, io::ErrorKind>>>,
+        length: u64,
+    }
+
+    impl Scripted {
+        fn new(content: &[u8], script: impl IntoIterator<Item = Result<usize, io::ErrorKind>>) -> Self {
+            let length = content.len() as u64;
+            Self { content: RefCell::new(content.to_vec()), script: RefCell::new(script.into_iter().collect()), length }
+        }
+
+        fn next(&self, wanted: usize) -> io::Result<usize> {
+            match self.script.borrow_mut().pop_front() {
+                Some(Ok(most)) => Ok(most.min(wanted)),
+                Some(Err(kind)) => Err(kind.into()),
+                None => Ok(wanted),
+            }
+        }
+    }
+
+    impl StorageFile for Scripted {
+        fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+            let n = self.next(bytes.len())?;
+            let mut content = self.content.borrow_mut();
+            let at = offset as usize;
+            if content.len() < at + n {
+                content.resize(at + n, 0);
+            }
+            content[at..at + n].copy_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+
+        fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+            let content = self.content.borrow();
+            let rest = content.get(offset as usize..).unwrap_or_default();
+            let n = self.next(into.len())?.min(rest.len());
+            into[..n].copy_from_slice(&rest[..n]);
+            Ok(n)
+        }
+
+        fn length(&self) -> io::Result<u64> {
+            Ok(self.length)
+        }
+
+        fn set_length(&mut self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync_data(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const BUSY: Result<usize, io::ErrorKind> = Err(io::ErrorKind::Interrupted);
+
+    #[test]
+    fn short_and_interrupted_writes_go_on_and_others_end() {
+        let mut file = Scripted::new(b"", [Ok(2), BUSY, Ok(1), BUSY]);
+        write_all(&mut file, 1, b"abcdef").unwrap();
+        assert_eq!(*file.content.borrow(), b"\0abcdef");
+        for (script, kind) in [(Ok(0), io::ErrorKind::WriteZero), (Err(io::ErrorKind::Other), io::ErrorKind::Other)] {
+            let mut file = Scripted::new(b"", [Ok(2), script]);
+            assert_eq!(write_all(&mut file, 0, b"abc").unwrap_err().kind(), kind);
+        }
+    }
+
+    #[test]
+    fn short_and_interrupted_reads_go_on_and_others_end() {
+        let file = Scripted::new(b"abcdef", [Ok(2), BUSY, Ok(1), BUSY, Ok(2)]);
+        assert_eq!(read_all(&file).unwrap(), b"abcdef");
+        let file = Scripted::new(b"abcdef", [Ok(2), Err(io::ErrorKind::Other)]);
+        assert_eq!(read_all(&file).unwrap_err().kind(), io::ErrorKind::Other);
+        // Cut by somebody else meanwhile.
+        let file = Scripted { length: 9, ..Scripted::new(b"abcdef", []) };
+        assert_eq!(read_all(&file).unwrap(), b"abcdef");
+    }
+
+    #[test]
+    fn an_error_of_the_system_says_what_and_what_to_do() {
+        let storage = FileStorage::new("/some/where");
+        let of = |kind: io::ErrorKind| failed(&storage, "the log cannot grow", kind.into());
+        for (system, ours, hint) in [
+            (io::ErrorKind::PermissionDenied, ErrorKind::PermissionDenied, "readable and writable"),
+            (io::ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied, "readable and writable"),
+            (io::ErrorKind::StorageFull, ErrorKind::StorageFull, "free some space"),
+            (io::ErrorKind::QuotaExceeded, ErrorKind::StorageFull, "free some space"),
+            (io::ErrorKind::FileTooLarge, ErrorKind::StorageFull, "free some space"),
+            (io::ErrorKind::NotADirectory, ErrorKind::Config, ""),
+            (io::ErrorKind::AlreadyExists, ErrorKind::Config, ""),
+            (io::ErrorKind::Other, ErrorKind::Unavailable, ""),
+        ] {
+            let e = of(system);
+            assert_eq!(e.kind(), ours, "{system:?}");
+            assert!(e.to_string().contains("the log cannot grow in /some/where: "), "{e}");
+            assert!(e.hint().unwrap_or_default().contains(hint), "{system:?}: {e}");
+            assert_eq!(e.hint().is_some(), !hint.is_empty(), "{system:?}: {e}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_begun_beside_its_name_and_replaces_only_its_own_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = FileStorage::new(dir.path());
+        std::fs::write(dir.path().join("x.tmp"), b"rest").unwrap();
+        let mut file = begin(&storage, "x").unwrap();
+        assert_eq!(file.length().unwrap(), 0);
+        assert_eq!(storage.list().unwrap(), ["x.tmp"]);
+        write_all(&mut *file, 0, b"new").unwrap();
+        give_name(&storage, &mut *file, "x").unwrap();
+        assert_eq!(read_file(&storage, "x").unwrap(), b"new");
+        // A name that cannot be made is an error, and no reason to remove anything.
+        std::fs::create_dir(dir.path().join("y.tmp")).unwrap();
+        assert!(begin(&storage, "y").is_err());
+        assert_eq!(begin(&storage, "no/such").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn names_are_those_of_the_format_document() {
+        assert_eq!(
+            (segment_name(7), checkpoint_name(12)),
+            ("wal-0000000007.log".into(), "checkpoint-0000000012.ckpt".into())
+        );
+        let names = ["wal-0000000010.log", "wal-0000000002.log", "wal-2.log", "wal-0000000003.log.tmp", "x-1.log"];
+        assert_eq!(numbers(&names.map(str::to_owned), segment_name), [2, 10]);
+    }
+}

@@ -262,3 +262,117 @@ pub(crate) fn read<'a>(bytes: &'a [u8], salt: &[u8; 16]) -> Result<Frame<'a>, &'
     }
     Ok(Frame { kind, seq, durable_upto, payload })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SALT: [u8; 16] = *b"0123456789abcdef";
+
+    fn header(number: u64, seq: u64) -> FileHeader {
+        FileHeader { kind: FileKind::Segment, number, seq, salt: SALT }
+    }
+
+    /// The header's bytes with a change, and a checksum that fits.
+    fn changed(at: usize, bytes: &[u8]) -> [u8; FILE_HEADER] {
+        let mut head = header(3, 9).encode();
+        head[at..at + bytes.len()].copy_from_slice(bytes);
+        let crc = crc32c::crc32c(&head[..60]);
+        head[60..].copy_from_slice(&crc.to_le_bytes());
+        head
+    }
+
+    fn examine(head: &[u8]) -> Result<FileHeader, HeaderProblem> {
+        FileHeader::examine(head, FileKind::Segment, 3)
+    }
+
+    #[test]
+    fn sizes_and_limits_are_those_of_the_format_document() {
+        assert_eq!(
+            (FILE_HEADER, FRAME_HEADER, MAX_PAYLOAD, MAX_NUMBER),
+            (64, 32, 67_108_864, 4_611_686_018_427_387_904)
+        );
+    }
+
+    #[test]
+    fn a_file_header_gives_back_what_was_written_and_each_part_is_checked() {
+        let head = header(3, 9).encode();
+        assert_eq!(examine(&head), Ok(header(3, 9)));
+        assert_eq!((format_of(&head), numbers_of(&head), salt_of(&head)), ((1, 1, 1), (3, 9), SALT));
+        let damaged = |offset, what| Err(HeaderProblem::Damaged { offset, what });
+        assert_eq!(examine(&head[..63]), damaged(63, "the file header is cut short"));
+        let mut flipped = head;
+        flipped[33] ^= 1;
+        assert_eq!(examine(&flipped), damaged(0, "the file header does not match its checksum"));
+        assert_eq!(examine(&changed(0, b"PXMETACK")), damaged(0, "the file is of another kind"));
+        assert_eq!(
+            examine(&changed(24, &4u64.to_le_bytes())),
+            damaged(24, "the file has another number than its name")
+        );
+        for reserved in [20, 23, 56, 59] {
+            assert_eq!(examine(&changed(reserved, &[1])), damaged(20, "reserved bytes of the file header are set"));
+        }
+        assert_eq!(examine(&changed(8, &[0; 4])), damaged(20, "reserved bytes of the file header are set"));
+        let far = |n: u64| examine(&changed(32, &n.to_le_bytes())).map(|h| h.seq);
+        assert_eq!(far(MAX_NUMBER), Ok(MAX_NUMBER));
+        assert_eq!(
+            far(MAX_NUMBER + 1),
+            Err(HeaderProblem::Damaged { offset: 24, what: "the file has a number that no log reaches" })
+        );
+        let numbered = FileHeader { number: MAX_NUMBER + 1, ..header(0, 0) }.encode();
+        assert!(FileHeader::examine(&numbered, FileKind::Segment, MAX_NUMBER + 1).is_err());
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_damage_by_what_a_reader_or_writer_must_know() {
+        let newer = |format: u32, reader: u32, writer: u32| {
+            let words: Vec<u8> = [format, reader, writer].iter().flat_map(|n| n.to_le_bytes()).collect();
+            examine(&changed(8, &words))
+        };
+        // A newer format that old readers and writers may still use is one that they may use.
+        assert_eq!(newer(2, 1, 1), Ok(header(3, 9)));
+        for (format, reader, writer) in [(2, 2, 1), (2, 1, 2), (7, 5, 6)] {
+            assert_eq!(newer(format, reader, writer), Err(HeaderProblem::Newer { format, reader, writer }));
+        }
+    }
+
+    #[test]
+    fn a_frame_of_every_kind_is_read_back_and_nothing_else_is_a_frame() {
+        for kind in [Kind::Unit, Kind::Restoring, Kind::Seal, Kind::End, Kind::Turn] {
+            let frame = Frame { kind, seq: 5, durable_upto: 4, payload: b"payload" };
+            let mut bytes = Vec::new();
+            push(&mut bytes, &SALT, frame).unwrap();
+            assert_eq!((read(&bytes, &SALT), frame.length()), (Ok(frame), bytes.len()));
+            assert_eq!(read(&bytes, b"fedcba9876543210"), Err("no valid frame header"));
+            assert_eq!(read(&bytes[..bytes.len() - 1], &SALT), Err("the frame is cut short"));
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            assert_eq!(read(&bytes, &SALT), Err("the payload does not match its checksum"));
+        }
+        assert_eq!((Kind::of(0), Kind::of(6)), (None, None));
+    }
+
+    #[test]
+    fn the_longest_payload_is_the_limit_and_reserved_bytes_are_zero() {
+        let head = |length: u32, reserved: u8| {
+            let mut head = [0; FRAME_HEADER];
+            head[0..4].copy_from_slice(&length.to_le_bytes());
+            (head[4], head[6]) = (1, reserved);
+            let crc = crc32c::crc32c_append(crc32c::crc32c(&SALT), &head[..28]);
+            head[28..].copy_from_slice(&crc.to_le_bytes());
+            peek(&head, &SALT).map(|(_, _, _, length, _)| length)
+        };
+        let most = MAX_PAYLOAD as u32;
+        assert_eq!(
+            (head(most, 0), head(most + 1, 0), head(7, 0), head(7, 1)),
+            (Some(MAX_PAYLOAD), None, Some(7), None)
+        );
+        let long = vec![0; MAX_PAYLOAD + 1];
+        let frame = |payload| Frame { kind: Kind::Unit, seq: 1, durable_upto: 0, payload };
+        let mut out = Vec::new();
+        assert!(push(&mut out, &SALT, frame(&long)).unwrap_err().to_string().contains("the limit is 67108864"));
+        assert!(out.is_empty());
+        push(&mut out, &SALT, frame(&long[1..])).unwrap();
+        assert_eq!(out.len(), FRAME_HEADER + MAX_PAYLOAD);
+    }
+}
