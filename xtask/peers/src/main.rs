@@ -1,0 +1,64 @@
+//! `cargo xtask bench peers`: our backends through the trait that users hold, beside the engines they would pick instead.
+
+mod batcher;
+mod catalog;
+mod check;
+mod child;
+mod drive;
+mod engines;
+mod goals;
+mod plan;
+mod report;
+mod rows;
+mod samples;
+mod sys;
+mod verdict;
+mod workload;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use child::{STEP, Step};
+use plan::{Plan, USAGE};
+
+fn peers(arguments: &[String]) -> Result<()> {
+    let plan = Plan::new(arguments)?;
+    plan.samples.begin()?;
+    eprintln!("== check");
+    Step::Check.run(&plan)?;
+    rows::measure_all(&plan)?;
+    let verdicts = verdict::verdicts(&plan.rows, &plan.samples.read()?, plan.quick);
+    if plan.json {
+        println!("{}", report::json(&verdicts, plan.json_samples)?);
+    } else {
+        print!("{}", report::table(&verdicts, false));
+    }
+    eprintln!("every value: {}", plan.samples.path().display());
+    Ok(())
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    if let Err(e) = sys::short_slice() {
+        eprintln!("the scheduler slice of 0.1 ms is not to be had ({e}); on a busy machine syncs wait longer");
+    }
+    match arguments {
+        [first, step, rest @ ..] if first == STEP => Step::perform(step, rest),
+        [first, ..] if first == "--help" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        rest => peers(rest),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The rows: the one list of them, and the groups that measure them together.
+
+mod durable;
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::child::Step;
+use crate::plan::Plan;
+
+/// Rows that are measured in one process, interleaved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Durable,
+}
+
+impl Group {
+    /// In the order of a run.
+    pub(crate) const ALL: &[Self] = &[Self::Durable];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Durable => "durable",
+        }
+    }
+
+    pub(crate) fn of(name: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|g| g.name() == name).with_context(|| format!("{name:?} is no group"))
+    }
+
+    /// Measures what the plan wants of this group.
+    pub(crate) fn measure(self, plan: &Plan) -> Result<()> {
+        match self {
+            Self::Durable => durable::measure(plan),
+        }
+    }
+}
+
+/// A row.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// On the command line, in JSON and in the document.
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    /// What it is, in a few words.
+    pub(crate) title: &'static str,
+    /// Whether a quick run measures it with 10,000 records in place of 100,000, and says so in the name.
+    pub(crate) shrinks: bool,
+    /// Whether a quick run has it at all.
+    pub(crate) quick: bool,
+}
+
+impl Row {
+    const fn new(group: Group, name: &'static str, title: &'static str) -> Self {
+        Self { name, group, title, shrinks: false, quick: true }
+    }
+
+    /// The name in this run.
+    pub(crate) fn shown(&self, quick: bool) -> String {
+        if quick && self.shrinks { self.name.replace("100k", "10k") } else { self.name.to_owned() }
+    }
+}
+
+/// All of them, in the order of the document.
+pub(crate) const ROWS: &[Row] = &[
+    Row::new(Group::Durable, "create-1", "durable create, 1 writer"),
+    Row::new(Group::Durable, "create-16", "durable create, 16 writers"),
+    Row::new(Group::Durable, "create-64", "durable create, 64 writers"),
+    Row::new(Group::Durable, "create-256", "durable create, 256 writers"),
+    Row::new(Group::Durable, "increments-64", "durable counter increments on 1,000 records, 64 writers"),
+];
+
+/// The rows whose names are, or begin with, one of `wanted`; all of them where it is empty.
+///
+/// # Errors
+/// For a word that no row begins with, and for a row that a quick run does not have.
+pub(crate) fn select(wanted: &[String], quick: bool) -> Result<Vec<&'static Row>> {
+    let there = || ROWS.iter().filter(|r| r.quick || !quick);
+    let means = |word: &str, row: &Row| row.name == word || row.shown(quick) == word;
+    let begins = |word: &str, row: &Row| row.name.starts_with(word) || row.shown(quick).starts_with(word);
+    for word in wanted {
+        if !there().any(|row| begins(word, row)) {
+            let names: Vec<String> = there().map(|r| r.shown(quick)).collect();
+            let run = if quick { "a quick run" } else { "a run" };
+            bail!("no row of {run} is, or begins with, {word:?}; there are {}", names.join(", "));
+        }
+    }
+    let hit = |row: &Row, word: &String| {
+        // `create-1` is one row although `create-16` begins with it.
+        let exact = there().any(|row| means(word, row));
+        if exact { means(word, row) } else { begins(word, row) }
+    };
+    Ok(there().filter(|row| wanted.is_empty() || wanted.iter().any(|word| hit(row, word))).collect())
+}
+
+/// Measures all that a plan wants, each group in a process of its own: no row pays for the memory of another.
+pub(crate) fn measure_all(plan: &Plan) -> Result<()> {
+    for group in Group::ALL.iter().filter(|g| plan.rows.iter().any(|row| row.group == **g)) {
+        let start = Instant::now();
+        eprintln!("== {}", group.name());
+        Step::Group(*group).run(plan)?;
+        eprintln!("== {}: {:.0} s", group.name(), start.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(wanted: &[&str], quick: bool) -> Vec<&'static str> {
+        let wanted: Vec<String> = wanted.iter().map(|w| (*w).to_owned()).collect();
+        select(&wanted, quick).unwrap().iter().map(|r| r.name).collect()
+    }
+
+    #[test]
+    fn rows_are_chosen_by_name_and_by_beginning() {
+        assert_eq!(names(&["create-1"], false), ["create-1"]);
+        assert_eq!(names(&["create"], false), ["create-1", "create-16", "create-64", "create-256"]);
+        assert_eq!(names(&["increments-64", "create-1"], false), ["create-1", "increments-64"]);
+        assert_eq!(names(&[], false).len(), ROWS.len());
+        assert!(select(&["crate".to_owned()], false).is_err());
+    }
+
+    #[test]
+    fn names_are_unique_and_have_no_blanks() {
+        for quick in [false, true] {
+            let mut shown: Vec<String> = ROWS.iter().map(|r| r.shown(quick)).collect();
+            assert!(shown.iter().all(|n| n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')));
+            shown.sort_unstable();
+            shown.dedup();
+            assert_eq!(shown.len(), ROWS.len());
+        }
+    }
+}
