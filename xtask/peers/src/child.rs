@@ -5,45 +5,81 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::check;
+use crate::engines::{Engine, engine};
 use crate::plan::Plan;
-use crate::rows::Group;
+use crate::rows::{self, Group, ROWS};
 
 /// The first argument of such a process.
 pub(crate) const STEP: &str = "--step";
 
-/// A step.
+/// How a process that opened a catalog ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Without closing anything.
+    Crash,
+    /// Cleanly.
+    Close,
+}
+
+/// A step. Directories are names below the directory of the data.
+#[derive(Clone)]
 pub(crate) enum Step {
     /// Compares the engines with the reference.
     Check,
     /// Measures a group of rows.
     Group(Group),
+    /// Fills a catalog, and ends as in a crash.
+    Fill { engine: &'static Engine, records: u64, dir: String },
+    /// Opens a catalog and measures that, as a value of the row.
+    Open { engine: &'static Engine, records: u64, dir: String, row: &'static str, end: End },
+    /// Brings a catalog into its compact form, and closes it.
+    Settle { engine: &'static Engine, dir: String },
+    /// Measures the memory that a catalog takes.
+    Resident { engine: &'static Engine, records: u64 },
 }
 
 impl Step {
-    fn text(self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Check => "check".to_owned(),
             Self::Group(group) => format!("group:{}", group.name()),
+            Self::Fill { engine, records, dir } => format!("fill:{}:{records}:{dir}", engine.name),
+            Self::Open { engine, records, dir, row, end } => {
+                let end = if *end == End::Crash { "crash" } else { "close" };
+                format!("open:{}:{records}:{dir}:{row}:{end}", engine.name)
+            }
+            Self::Settle { engine, dir } => format!("settle:{}:{dir}", engine.name),
+            Self::Resident { engine, records } => format!("resident:{}:{records}", engine.name),
         }
     }
 
     fn parse(text: &str) -> Result<Self> {
-        match text.split(':').collect::<Vec<_>>()[..] {
-            ["check"] => Ok(Self::Check),
-            ["group", name] => Ok(Self::Group(Group::of(name)?)),
+        let words: Vec<&str> = text.split(':').collect();
+        Ok(match words[..] {
+            ["check"] => Self::Check,
+            ["group", name] => Self::Group(Group::of(name)?),
+            ["fill", name, n, dir] => Self::Fill { engine: engine(name)?, records: n.parse()?, dir: dir.to_owned() },
+            ["open", name, n, dir, row, end] => Self::Open {
+                engine: engine(name)?,
+                records: n.parse()?,
+                dir: dir.to_owned(),
+                row: ROWS.iter().find(|r| r.name == row).context("no such row")?.name,
+                end: if end == "crash" { End::Crash } else { End::Close },
+            },
+            ["settle", name, dir] => Self::Settle { engine: engine(name)?, dir: dir.to_owned() },
+            ["resident", name, n] => Self::Resident { engine: engine(name)?, records: n.parse()? },
             _ => bail!("{text:?} is no step"),
-        }
+        })
     }
 
-    fn command(self, plan: &Plan) -> Result<Command> {
+    fn command(&self, plan: &Plan) -> Result<Command> {
         let mut command = Command::new(std::env::current_exe().context("find this program")?);
         command.args([STEP, &self.text()]).args(plan.arguments());
         Ok(command)
     }
 
     /// Runs it in a process of its own. What that prints goes to standard error.
-    pub(crate) fn run(self, plan: &Plan) -> Result<()> {
+    pub(crate) fn run(&self, plan: &Plan) -> Result<()> {
         let mut command = self.command(plan)?;
         command.stdout(std::io::stderr());
         let status = command.status().context("start this program again")?;
@@ -57,6 +93,10 @@ impl Step {
         match Self::parse(text)? {
             Self::Check => check::check(&plan),
             Self::Group(group) => group.measure(&plan),
+            Self::Fill { engine, records, dir } => rows::fill_here(&plan, engine, records, &dir),
+            Self::Open { engine, records, dir, row, end } => rows::open_here(&plan, engine, records, &dir, row, end),
+            Self::Settle { engine, dir } => rows::settle_here(&plan, engine, &dir),
+            Self::Resident { engine, records } => rows::resident_here(&plan, engine, records),
         }
     }
 }
@@ -67,8 +107,19 @@ mod tests {
 
     #[test]
     fn steps_are_read_as_they_are_written() {
-        for step in [Step::Check, Step::Group(Group::Durable)] {
-            assert_eq!(Step::parse(&step.text()).unwrap(), step);
+        let engine = engine("lmdb").unwrap();
+        let dir = || "lmdb-10".to_owned();
+        let steps = [
+            Step::Check,
+            Step::Group(Group::Durable),
+            Step::Fill { engine, records: 10, dir: dir() },
+            Step::Open { engine, records: 10, dir: dir(), row: "open-crash-100k", end: End::Crash },
+            Step::Open { engine, records: 10, dir: dir(), row: "open-close-100k", end: End::Close },
+            Step::Settle { engine, dir: dir() },
+            Step::Resident { engine, records: 10 },
+        ];
+        for step in steps {
+            assert_eq!(Step::parse(&step.text()).unwrap().text(), step.text());
         }
         assert!(Step::parse("group:none").is_err());
         assert!(Step::parse("").is_err());

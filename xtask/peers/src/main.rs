@@ -7,10 +7,12 @@ mod child;
 mod drive;
 mod engines;
 mod goals;
+mod measure;
 mod plan;
 mod report;
 mod rows;
 mod samples;
+mod stores;
 mod sys;
 mod verdict;
 mod workload;
@@ -24,10 +26,10 @@ use plan::{Plan, USAGE};
 
 fn peers(arguments: &[String]) -> Result<()> {
     let plan = Plan::new(arguments)?;
-    plan.samples.begin()?;
-    eprintln!("== check");
-    Step::Check.run(&plan)?;
-    rows::measure_all(&plan)?;
+    plan.begin()?;
+    let measured = rows::measure_all(&plan);
+    plan.end();
+    measured?;
     let verdicts = verdict::verdicts(&plan.rows, &plan.samples.read()?, plan.quick);
     if plan.json {
         println!("{}", report::json(&verdicts, plan.json_samples)?);

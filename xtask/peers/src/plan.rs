@@ -9,6 +9,12 @@ use crate::rows::{Row, select};
 use crate::samples::Samples;
 use crate::sys;
 
+/// Records of the rows with a million.
+pub(crate) const HUGE: u64 = 1_000_000;
+/// Records of the other rows that are not almost empty.
+const LARGE: u64 = 100_000;
+const LARGE_QUICK: u64 = 10_000;
+
 /// What the goals ask for.
 const REPETITIONS: usize = 5;
 
@@ -19,7 +25,7 @@ options of `cargo xtask bench peers`:
   --peers P,...       engines beside ours (default: all)
   --quick             one repetition, short, 10,000 records in place of 100,000, none with a million; no goal is judged
   --repetitions N     interleaved repetitions (default: 5)
-  --dir DIR           an empty directory on a real disk for the data (default: a temporary one, removed but for the samples)
+  --dir DIR           where to keep the data, on a real disk (default: a temporary directory); the samples stay there
   --json              print an array of the rows; the talk goes to standard error
   --samples           with --json: every value, by engine
   --write PATH        the document that a full run writes";
@@ -31,7 +37,9 @@ pub(crate) struct Plan {
     pub(crate) engines: Vec<&'static Engine>,
     pub(crate) quick: bool,
     pub(crate) repetitions: usize,
-    /// The data, on a real disk.
+    /// Where the run keeps what it leaves, on a real disk.
+    base: PathBuf,
+    /// The catalogs, below it.
     pub(crate) dir: PathBuf,
     pub(crate) samples: Samples,
     pub(crate) json: bool,
@@ -130,7 +138,8 @@ impl Plan {
             quick: words.quick,
             repetitions: words.repetitions.unwrap_or(if words.quick { 1 } else { REPETITIONS }),
             samples: Samples::in_dir(&dir),
-            dir,
+            dir: dir.join("catalogs"),
+            base: dir,
             json: words.json,
             json_samples: words.samples,
             full: !words.quick && words.rows.is_empty() && words.peers.is_empty(),
@@ -144,13 +153,35 @@ impl Plan {
         let engines: Vec<&str> = self.engines.iter().map(|e| e.name).collect();
         let mut arguments = vec!["--rows".to_owned(), rows.join(","), "--peers".to_owned(), engines.join(",")];
         arguments.extend(["--repetitions".to_owned(), self.repetitions.to_string()]);
-        arguments.extend(["--dir".to_owned(), self.dir.display().to_string()]);
+        arguments.extend(["--dir".to_owned(), self.base.display().to_string()]);
         arguments.extend(self.quick.then(|| "--quick".to_owned()));
         arguments
     }
 
+    /// Removes what an earlier run left.
+    pub(crate) fn begin(&self) -> Result<()> {
+        self.end();
+        std::fs::create_dir(&self.dir).with_context(|| self.dir.display().to_string())?;
+        self.samples.begin()
+    }
+
+    /// Removes the catalogs; the samples stay.
+    pub(crate) fn end(&self) {
+        std::fs::remove_dir_all(&self.dir).ok();
+    }
+
     pub(crate) fn wants(&self, row: &str) -> bool {
         self.rows.iter().any(|r| r.name == row)
+    }
+
+    /// Records of the rows with 100,000: in a quick run a tenth of it.
+    pub(crate) fn large(&self) -> u64 {
+        if self.quick { LARGE_QUICK } else { LARGE }
+    }
+
+    /// Whether an engine is in the rows with a million records: the others take too long to fill.
+    pub(crate) fn is_in_huge_rows(&self, engine: &Engine) -> bool {
+        matches!(engine.role, Role::Ours | Role::OursInMemory) || matches!(engine.name, "lmdb" | "mem-rwlock")
     }
 
     /// How long something is measured that takes so long in a full run.

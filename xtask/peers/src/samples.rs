@@ -18,6 +18,10 @@ pub(crate) const THROUGHPUT: Metric = Metric { name: "throughput", unit: "ops/s"
 pub(crate) const P50: Metric = Metric { name: "p50", unit: "us" };
 pub(crate) const P99: Metric = Metric { name: "p99", unit: "us" };
 
+pub(crate) const NANOS: Metric = Metric { name: "time", unit: "ns/op" };
+pub(crate) const MICROS: Metric = Metric { name: "time", unit: "us" };
+pub(crate) const MILLIS: Metric = Metric { name: "time", unit: "ms" };
+
 /// Whether more is better.
 pub(crate) fn more_is_better(unit: &str) -> bool {
     unit.ends_with("/s")

@@ -6,7 +6,7 @@ use anyhow::Result;
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 
-use super::memory::{Index, counted, updated};
+use super::memory::{Index, counted, first, updated};
 use crate::catalog::{Answer, Catalog, Filter, Got, Op, Record, Reject, Sum};
 
 #[derive(Default)]
@@ -86,7 +86,7 @@ impl Catalog for Sharded {
     }
 
     fn first(&self, limit: usize) -> Result<Vec<Got>> {
-        Ok(self.index.read().first(limit, |id| self.find(id)))
+        Ok(first(self.by_id.iter().map(|r| r.value().clone()).collect(), limit))
     }
 
     fn scan(&self) -> Result<Sum> {

@@ -15,7 +15,6 @@ type Names = BTreeMap<String, String>;
 /// The ordered indexes.
 #[derive(Default)]
 pub(super) struct Index {
-    all: Names,
     owner: HashMap<String, Names>,
     tag: HashMap<String, Names>,
     access: HashMap<u8, Names>,
@@ -24,7 +23,6 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn put(&mut self, r: &Record) {
         let entry = || (r.name.clone(), r.id.clone());
-        self.all.extend([entry()]);
         if let Some(owner) = &r.owner {
             self.owner.entry(owner.clone()).or_default().extend([entry()]);
         }
@@ -35,7 +33,6 @@ impl Index {
     }
 
     pub(super) fn remove(&mut self, r: &Record) {
-        self.all.remove(&r.name);
         let owner = r.owner.as_ref().and_then(|owner| self.owner.get_mut(owner));
         let access = self.access.get_mut(&r.access_pattern);
         for names in owner.into_iter().chain(access) {
@@ -60,10 +57,12 @@ impl Index {
         let range = smaller.range::<str, _>((Bound::Excluded(f.after), Bound::Unbounded));
         range.filter_map(|(_, id)| get(id)).filter(matches).take(f.limit).map(Got::Shared).collect()
     }
+}
 
-    pub(super) fn first(&self, limit: usize, get: impl Fn(&str) -> Option<Arc<Record>>) -> Vec<Got> {
-        self.all.values().filter_map(|id| get(id)).take(limit).map(Got::Shared).collect()
-    }
+/// The first by name. There is no index of all names: a user who never lists without a filter keeps none.
+pub(super) fn first(mut all: Vec<Arc<Record>>, limit: usize) -> Vec<Got> {
+    all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    all.into_iter().take(limit).map(Got::Shared).collect()
 }
 
 /// What an update stores over `old`.
@@ -156,8 +155,7 @@ impl Catalog for Locked {
     }
 
     fn first(&self, limit: usize) -> Result<Vec<Got>> {
-        let state = self.0.read();
-        Ok(state.index.first(limit, |id| state.by_id.get(id).cloned()))
+        Ok(first(self.0.read().by_id.values().cloned().collect(), limit))
     }
 
     fn scan(&self) -> Result<Sum> {

@@ -47,9 +47,9 @@ fn object(v: &Verdict, with_samples: bool) -> Object<'_> {
     }
 }
 
-/// Three digits after the point are what a sample has.
+/// More digits say nothing.
 fn rounded(x: f64) -> f64 {
-    (x * 1e3).round() / 1e3
+    (x * 1e5).round() / 1e5
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
         let read: Value = serde_json::from_str(&json(std::slice::from_ref(&verdict), false).unwrap()).unwrap();
         let expected = value!([{
             "row": "create-64", "metric": "throughput", "unit": "ops/s", "ours": 2.0, "best_peer": null, "best": null,
-            "limit": null, "ratio": 0.333, "goal": ">= 5x", "met": null
+            "limit": null, "ratio": 0.33333, "goal": ">= 5x", "met": null
         }]);
         assert_eq!(read, expected);
         let read: Value = serde_json::from_str(&json(&[verdict], true).unwrap()).unwrap();

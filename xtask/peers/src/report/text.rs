@@ -8,7 +8,8 @@ pub(crate) fn number(x: f64) -> String {
         x if x >= 100.0 || x == 0.0 => 0,
         x if x >= 10.0 => 1,
         x if x >= 1.0 => 2,
-        _ => 3,
+        x if x >= 0.1 => 3,
+        _ => 4,
     };
     let text = format!("{x:.digits$}");
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
@@ -43,7 +44,7 @@ pub(crate) fn table(verdicts: &[Verdict], goals_only: bool) -> String {
             optional(v.ours),
             v.best_peer.clone().unwrap_or_default(),
             optional(v.best),
-            v.ratio.map(|r| format!("{r:.2}")).unwrap_or_default(),
+            optional(v.ratio),
             v.goal.clone().unwrap_or_default(),
             met.to_owned(),
             optional(v.limit),
@@ -61,6 +62,7 @@ mod tests {
     fn numbers_have_three_digits_and_separators() {
         let cases = [
             (0.0, "0"),
+            (0.01234, "0.0123"),
             (0.1234, "0.123"),
             (1.234, "1.23"),
             (12.34, "12.3"),

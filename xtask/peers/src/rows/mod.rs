@@ -1,6 +1,10 @@
 //! The rows: the one list of them, and the groups that measure them together.
 
 mod durable;
+mod growth;
+mod mixed;
+mod opening;
+mod reads;
 
 use std::time::Instant;
 
@@ -8,20 +12,34 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::child::Step;
 use crate::plan::Plan;
+pub(crate) use opening::{fill_here, open_here, resident_here, settle_here};
 
 /// Rows that are measured in one process, interleaved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     Durable,
+    Opening,
+    Reads,
+    Mixed,
+    OpeningHuge,
+    ReadsHuge,
+    Growth,
 }
 
 impl Group {
-    /// In the order of a run.
-    pub(crate) const ALL: &[Self] = &[Self::Durable];
+    /// In the order of a run: what opens a catalog as a crash left it comes before what only needs its records.
+    pub(crate) const ALL: &[Self] =
+        &[Self::Durable, Self::Opening, Self::Reads, Self::Mixed, Self::OpeningHuge, Self::ReadsHuge, Self::Growth];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Durable => "durable",
+            Self::Opening => "opening",
+            Self::Reads => "reads",
+            Self::Mixed => "mixed",
+            Self::OpeningHuge => "opening-huge",
+            Self::ReadsHuge => "reads-huge",
+            Self::Growth => "growth",
         }
     }
 
@@ -33,6 +51,12 @@ impl Group {
     pub(crate) fn measure(self, plan: &Plan) -> Result<()> {
         match self {
             Self::Durable => durable::measure(plan),
+            Self::Opening => opening::measure(plan),
+            Self::Reads => reads::measure(plan),
+            Self::Mixed => mixed::measure(plan),
+            Self::OpeningHuge => opening::measure_huge(plan),
+            Self::ReadsHuge => reads::measure_huge(plan),
+            Self::Growth => growth::measure(plan),
         }
     }
 }
@@ -56,9 +80,21 @@ impl Row {
         Self { name, group, title, shrinks: false, quick: true }
     }
 
+    const fn large(group: Group, name: &'static str, title: &'static str) -> Self {
+        Self { name, group, title, shrinks: true, quick: true }
+    }
+
+    const fn huge(group: Group, name: &'static str, title: &'static str) -> Self {
+        Self { name, group, title, shrinks: false, quick: false }
+    }
+
     /// The name in this run.
     pub(crate) fn shown(&self, quick: bool) -> String {
-        if quick && self.shrinks { self.name.replace("100k", "10k") } else { self.name.to_owned() }
+        match self.name {
+            name if !(quick && self.shrinks) => name.to_owned(),
+            name if name.contains("100k") => name.replace("100k", "10k"),
+            name => format!("{name}-10k"),
+        }
     }
 }
 
@@ -69,6 +105,38 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new(Group::Durable, "create-64", "durable create, 64 writers"),
     Row::new(Group::Durable, "create-256", "durable create, 256 writers"),
     Row::new(Group::Durable, "increments-64", "durable counter increments on 1,000 records, 64 writers"),
+    Row::large(Group::Reads, "get-id-100k-1t", "get by id, 100,000 records, 1 thread"),
+    Row::large(
+        Group::Reads,
+        "get-id-100k-2t",
+        "get by id, 100,000 records, 2 threads; time of an operation of both together",
+    ),
+    Row::huge(Group::ReadsHuge, "get-id-1m-1t", "get by id, 1,000,000 records, 1 thread"),
+    Row::huge(Group::ReadsHuge, "get-id-1m-2t", "get by id, 1,000,000 records, 2 threads"),
+    Row::large(Group::Reads, "get-name-100k", "get by name, 100,000 records, 1 thread"),
+    Row::large(Group::Reads, "page-100k", "filtered list of 100,000 records: the first page of 100 by name"),
+    Row::large(Group::Reads, "matches-100k", "the same filters: all matches, about 620, by name"),
+    Row::large(Group::Reads, "scan-100k", "every record of 100,000, in any order"),
+    Row::large(Group::Mixed, "mix-95-5", "19 gets, then a durable increment, in turn; 64 tasks, 100,000 records"),
+    Row::large(
+        Group::Mixed,
+        "readers-2-writers-16",
+        "2 threads that get beside 16 tasks with durable increments, 100,000 records",
+    ),
+    Row::large(Group::Opening, "open-crash-100k", "open after a crash, up to the first record, 100,000 records"),
+    Row::huge(Group::OpeningHuge, "open-crash-1m", "open after a crash, up to the first record, 1,000,000 records"),
+    Row::large(Group::Opening, "open-close-100k", "open after a checkpoint and a clean close, 100,000 records"),
+    Row::large(
+        Group::Opening,
+        "disk-bytes-100k",
+        "bytes on the disk after a checkpoint and a clean close, 100,000 records",
+    ),
+    Row::large(Group::Opening, "resident-bytes-100k", "bytes of memory (without mapped files), 100,000 records"),
+    Row::large(Group::Opening, "bulk-load-100k", "100,000 records in batches"),
+    Row::new(Group::Growth, "growth-1k", "ours with 1,000 records"),
+    Row::new(Group::Growth, "growth-10k", "ours with 10,000 records"),
+    Row::huge(Group::Growth, "growth-100k", "ours with 100,000 records"),
+    Row::huge(Group::Growth, "growth-1m", "ours with 1,000,000 records"),
 ];
 
 /// The rows whose names are, or begin with, one of `wanted`; all of them where it is empty.
@@ -94,8 +162,11 @@ pub(crate) fn select(wanted: &[String], quick: bool) -> Result<Vec<&'static Row>
     Ok(there().filter(|row| wanted.is_empty() || wanted.iter().any(|word| hit(row, word))).collect())
 }
 
-/// Measures all that a plan wants, each group in a process of its own: no row pays for the memory of another.
+/// Checks the engines, then measures all that a plan wants, each group in a process of its own: no row pays for the memory of
+/// another.
 pub(crate) fn measure_all(plan: &Plan) -> Result<()> {
+    eprintln!("== check");
+    Step::Check.run(plan)?;
     for group in Group::ALL.iter().filter(|g| plan.rows.iter().any(|row| row.group == **g)) {
         let start = Instant::now();
         eprintln!("== {}", group.name());
@@ -121,16 +192,21 @@ mod tests {
         assert_eq!(names(&["increments-64", "create-1"], false), ["create-1", "increments-64"]);
         assert_eq!(names(&[], false).len(), ROWS.len());
         assert!(select(&["crate".to_owned()], false).is_err());
+        // A quick run takes the names of both, and has no million.
+        assert_eq!(names(&["page-100k"], true), ["page-100k"]);
+        assert_eq!(names(&["page-10k"], true), ["page-100k"]);
+        assert!(select(&["get-id-1m".to_owned()], true).is_err());
     }
 
     #[test]
     fn names_are_unique_and_have_no_blanks() {
         for quick in [false, true] {
-            let mut shown: Vec<String> = ROWS.iter().map(|r| r.shown(quick)).collect();
+            let rows = || ROWS.iter().filter(|r| r.quick || !quick);
+            let mut shown: Vec<String> = rows().map(|r| r.shown(quick)).collect();
             assert!(shown.iter().all(|n| n.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')));
             shown.sort_unstable();
             shown.dedup();
-            assert_eq!(shown.len(), ROWS.len());
+            assert_eq!(shown.len(), rows().count());
         }
     }
 }
