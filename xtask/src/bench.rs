@@ -10,15 +10,19 @@ pub(crate) const PEERS: &str = "xtask/peers";
 /// What a full run of it writes.
 const DOCUMENT: &str = "crates/proximadb-meta/docs/benchmarks.md";
 
+const WHICH: &str = "\
+there are three benchmarks: quick [--records N] [--repetitions N] [--dir DIR]; peers, whose --help lists its options; \
+instructions, with the same options";
+
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     match arguments.split_first() {
         Some((name, _)) if name == "quick" => quick(arguments),
         Some((name, rest)) if name == "peers" => peers(rest),
-        _ => {
-            Err("there are two benchmarks: quick [--records N] [--repetitions N] [--dir DIR], and peers (--help lists \
-                  its options)"
-                .to_owned())
+        // The same benchmark, asked for one group of its rows.
+        Some((name, rest)) if name == "instructions" => {
+            peers(&[&["--rows".to_owned(), "instructions".to_owned()], rest].concat())
         }
+        _ => Err(WHICH.to_owned()),
     }
 }
 

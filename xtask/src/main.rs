@@ -28,7 +28,8 @@ const TASKS: &[(&str, &str, &str, Task)] = &[
     ("soak", "[--rounds N] [--seeds N] [--minutes N]", "the long forms of the tests that count by seed", soak::run),
     (
         "bench",
-        "quick [--records N] [--repetitions N] [--dir DIR] | peers [--rows R,...] [--quick] [--json] [--help]",
+        "quick [--records N] [--repetitions N] [--dir DIR] | peers [--rows R,...] [--quick] [--json] [--help] | \
+         instructions",
         "measures the embedded backends, alone or beside other engines",
         bench::run,
     ),

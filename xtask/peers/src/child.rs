@@ -1,5 +1,6 @@
 //! Steps of a run that need a process of their own: a fresh heap, a crash, an opening that nothing has warmed.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -7,7 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::check;
 use crate::engines::{Engine, engine};
 use crate::plan::Plan;
-use crate::rows::{self, Group, ROWS};
+use crate::rows::{self, Group, ROWS, Work};
 
 /// The first argument of such a process.
 pub(crate) const STEP: &str = "--step";
@@ -34,6 +35,8 @@ pub(crate) enum Step {
     Open { engine: &'static Engine, records: u64, dir: String, row: &'static str, end: End },
     /// Brings a catalog into its compact form, and closes it.
     Settle { engine: &'static Engine, dir: String },
+    /// Does some of the operations that it made ready, for who counts instructions.
+    Count { work: Work, operations: u64, ready: u64, dir: String },
     /// Measures the memory that a catalog takes.
     Resident { engine: &'static Engine, records: u64 },
 }
@@ -49,6 +52,7 @@ impl Step {
                 format!("open:{}:{records}:{dir}:{row}:{end}", engine.name)
             }
             Self::Settle { engine, dir } => format!("settle:{}:{dir}", engine.name),
+            Self::Count { work, operations, ready, dir } => format!("count:{}:{operations}:{ready}:{dir}", work.name()),
             Self::Resident { engine, records } => format!("resident:{}:{records}", engine.name),
         }
     }
@@ -67,22 +71,30 @@ impl Step {
                 end: if end == "crash" { End::Crash } else { End::Close },
             },
             ["settle", name, dir] => Self::Settle { engine: engine(name)?, dir: dir.to_owned() },
+            ["count", work, operations, ready, dir] => Self::Count {
+                work: Work::of(work)?,
+                operations: operations.parse()?,
+                ready: ready.parse()?,
+                dir: dir.to_owned(),
+            },
             ["resident", name, n] => Self::Resident { engine: engine(name)?, records: n.parse()? },
             _ => bail!("{text:?} is no step"),
         })
     }
 
-    fn command(&self, plan: &Plan) -> Result<Command> {
-        let mut command = Command::new(std::env::current_exe().context("find this program")?);
-        command.args([STEP, &self.text()]).args(plan.arguments());
-        Ok(command)
+    /// The command line of the process.
+    pub(crate) fn words(&self, plan: &Plan) -> Result<Vec<OsString>> {
+        let program = std::env::current_exe().context("find this program")?.into_os_string();
+        let arguments = [STEP.to_owned(), self.text()].into_iter().chain(plan.arguments());
+        Ok(std::iter::once(program).chain(arguments.map(OsString::from)).collect())
     }
 
     /// Runs it in a process of its own. What that prints goes to standard error.
     pub(crate) fn run(&self, plan: &Plan) -> Result<()> {
-        let mut command = self.command(plan)?;
-        command.stdout(std::io::stderr());
-        let status = command.status().context("start this program again")?;
+        let words = self.words(plan)?;
+        let (program, arguments) = words.split_first().context("the program has a name")?;
+        let mut command = Command::new(program);
+        let status = command.args(arguments).stdout(std::io::stderr()).status().context("start this program again")?;
         ensure!(status.success(), "the step {} ended with {status}", self.text());
         Ok(())
     }
@@ -96,6 +108,7 @@ impl Step {
             Self::Fill { engine, records, dir } => rows::fill_here(&plan, engine, records, &dir),
             Self::Open { engine, records, dir, row, end } => rows::open_here(&plan, engine, records, &dir, row, end),
             Self::Settle { engine, dir } => rows::settle_here(&plan, engine, &dir),
+            Self::Count { work, operations, ready, dir } => rows::count_here(&plan, work, operations, ready, &dir),
             Self::Resident { engine, records } => rows::resident_here(&plan, engine, records),
         }
     }
@@ -116,6 +129,7 @@ mod tests {
             Step::Open { engine, records: 10, dir: dir(), row: "open-crash-100k", end: End::Crash },
             Step::Open { engine, records: 10, dir: dir(), row: "open-close-100k", end: End::Close },
             Step::Settle { engine, dir: dir() },
+            Step::Count { work: Work::Page, operations: 5, ready: 10, dir: dir() },
             Step::Resident { engine, records: 10 },
         ];
         for step in steps {

@@ -7,6 +7,7 @@ mod child;
 mod drive;
 mod engines;
 mod goals;
+mod machine;
 mod measure;
 mod plan;
 mod report;
@@ -17,12 +18,14 @@ mod sys;
 mod verdict;
 mod workload;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use child::{STEP, Step};
 use plan::{Plan, USAGE};
+use verdict::Verdict;
 
 fn peers(arguments: &[String]) -> Result<()> {
     let plan = Plan::new(arguments)?;
@@ -34,9 +37,28 @@ fn peers(arguments: &[String]) -> Result<()> {
     if plan.json {
         println!("{}", report::json(&verdicts, plan.json_samples)?);
     } else {
-        print!("{}", report::table(&verdicts, false));
+        print!("{}", report::goals(&verdicts, false));
+    }
+    if let Some(path) = &plan.write {
+        document(&plan, path, &verdicts)?;
     }
     eprintln!("every value: {}", plan.samples.path().display());
+    Ok(())
+}
+
+/// A full run writes the document; one that only counts instructions puts them into it; another leaves it as it is.
+fn document(plan: &Plan, path: &Path, verdicts: &[Verdict]) -> Result<()> {
+    if plan.full {
+        report::write(path, plan, verdicts)?;
+    } else if plan.only_counts() && !path.exists() {
+        eprintln!("{} is not there yet: a full run writes it, and what was counted goes in then", path.display());
+        return Ok(());
+    } else if plan.only_counts() {
+        report::write_instructions(path, plan, verdicts)?;
+    } else {
+        return Ok(());
+    }
+    eprintln!("wrote {}", path.display());
     Ok(())
 }
 

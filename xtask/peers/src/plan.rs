@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::engines::{ENGINES, Engine, Role, engine};
-use crate::rows::{Row, select};
+use crate::rows::{Group, Row, select};
 use crate::samples::Samples;
 use crate::sys;
 
@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) json: bool,
     pub(crate) json_samples: bool,
     pub(crate) write: Option<PathBuf>,
+    /// Whether the data lies where the command line says.
+    elsewhere: bool,
     /// Whether it leaves nothing out.
     pub(crate) full: bool,
 }
@@ -124,6 +126,7 @@ impl Plan {
         ensure!(words.json || !words.samples, "--samples belongs to --json\n{USAGE}");
         let rows = select(&words.rows, words.quick)?;
         let engines = choose(&words.peers)?;
+        let elsewhere = words.dir.is_some();
         let dir = match words.dir {
             None => temporary()?,
             Some(dir) => {
@@ -144,6 +147,7 @@ impl Plan {
             json_samples: words.samples,
             full: !words.quick && words.rows.is_empty() && words.peers.is_empty(),
             write: words.write,
+            elsewhere,
         })
     }
 
@@ -170,8 +174,33 @@ impl Plan {
         std::fs::remove_dir_all(&self.dir).ok();
     }
 
+    /// The command that does this again, without places of this machine.
+    pub(crate) fn command(&self) -> String {
+        let mut command = "cargo xtask bench peers".to_owned();
+        if self.quick {
+            command += " --quick";
+        }
+        if self.repetitions != REPETITIONS {
+            command += &format!(" --repetitions {}", self.repetitions);
+        }
+        if self.elsewhere {
+            command += " --dir DIR";
+        }
+        command
+    }
+
     pub(crate) fn wants(&self, row: &str) -> bool {
         self.rows.iter().any(|r| r.name == row)
+    }
+
+    /// Whether it has no row of another group.
+    pub(crate) fn is_all(&self, group: Group) -> bool {
+        self.rows.iter().all(|row| row.group == group)
+    }
+
+    /// Whether it is a run, and a long one, of nothing but the instructions.
+    pub(crate) fn only_counts(&self) -> bool {
+        !self.quick && self.is_all(Group::Instructions)
     }
 
     /// Records of the rows with 100,000: in a quick run a tenth of it.

@@ -46,6 +46,8 @@ pub(crate) struct Engine {
     pub(crate) role: Role,
     /// How it is set up, in a few words.
     pub(crate) setup: &'static str,
+    /// The crates whose versions matter.
+    pub(crate) crates: &'static [&'static str],
     open: fn(&Path) -> Result<Store>,
 }
 
@@ -60,36 +62,42 @@ pub(crate) const ENGINES: &[Engine] = &[
         name: OURS,
         role: Role::Ours,
         setup: "`file://DIR` through `Arc<dyn MetadataBackend>`, defaults",
+        crates: &["proximadb-meta-wal"],
         open: |dir| Ok(Arc::new(ours::Ours::on_disk(dir)?)),
     },
     Engine {
         name: OURS_IN_MEMORY,
         role: Role::OursInMemory,
         setup: "`memory://` through `Arc<dyn MetadataBackend>`",
+        crates: &["proximadb-meta-memory"],
         open: |_| Ok(Arc::new(ours::Ours::in_memory()?)),
     },
     Engine {
         name: "redb",
         role: Role::Durable,
         setup: "durability Immediate (the default), cache 1 GiB",
+        crates: &["redb"],
         open: |dir| Ok(Arc::new(Kv(redb::Redb::open(dir)?))),
     },
     Engine {
         name: "fjall",
         role: Role::Durable,
         setup: "optimistic transactions, PersistMode::SyncData, cache 1 GiB",
+        crates: &["fjall", "lsm-tree"],
         open: |dir| Ok(Arc::new(Kv(fjall::Fjall::open(dir)?))),
     },
     Engine {
         name: "lmdb",
         role: Role::Durable,
         setup: "through heed, default flags (synced)",
+        crates: &["heed", "lmdb-master-sys"],
         open: |dir| Ok(Arc::new(Kv(lmdb::Lmdb::open(dir)?))),
     },
     Engine {
         name: "sqlite",
         role: Role::Durable,
         setup: "through rusqlite, WAL, synchronous=FULL, cache 128 MiB, memory map, cached statements",
+        crates: &["rusqlite"],
         open: |dir| Ok(Arc::new(sqlite::Sqlite::open(dir)?)),
     },
     #[cfg(feature = "rocksdb")]
@@ -97,30 +105,35 @@ pub(crate) const ENGINES: &[Engine] = &[
         name: "rocksdb",
         role: Role::Durable,
         setup: "TransactionDB, synced WAL, LZ4, bloom filters, cache 1 GiB",
+        crates: &["rocksdb", "librocksdb-sys"],
         open: |dir| Ok(Arc::new(Kv(rocksdb::Rocks::open(dir)?))),
     },
     Engine {
         name: "mem-rwlock",
         role: Role::Memory,
         setup: "hash maps and B-trees under one reader-writer lock, records in `Arc`s",
+        crates: &["parking_lot"],
         open: |_| Ok(Arc::new(memory::Locked::default())),
     },
     Engine {
         name: "mem-dashmap",
         role: Role::Memory,
         setup: "DashMap for ids and names, indexes under a lock, records in `Arc`s",
+        crates: &["dashmap"],
         open: |_| Ok(Arc::new(dashmap::Sharded::default())),
     },
     Engine {
         name: "limit-grow",
         role: Role::Limit,
         setup: "append the bytes of the operations to a growing file, fdatasync",
+        crates: &[],
         open: |dir| Ok(Arc::new(limit::Limit::open(dir, limit::File::Growing)?)),
     },
     Engine {
         name: "limit-zeroed",
         role: Role::Limit,
         setup: "the same over a file of zeros: no metadata to sync",
+        crates: &[],
         open: |dir| Ok(Arc::new(limit::Limit::open(dir, limit::File::Zeroed)?)),
     },
 ];

@@ -1,6 +1,4 @@
-//! Numbers for readers, and the table of verdicts.
-
-use crate::verdict::Verdict;
+//! Numbers for readers.
 
 /// Three digits or more, with separators.
 pub(crate) fn number(x: f64) -> String {
@@ -23,33 +21,18 @@ pub(crate) fn number(x: f64) -> String {
     separated + rest
 }
 
-fn optional(x: Option<f64>) -> String {
+/// Nothing where there is none.
+pub(crate) fn optional(x: Option<f64>) -> String {
     x.map(number).unwrap_or_default()
 }
 
-/// The table of verdicts in Markdown. `goals_only`: those that have one.
-pub(crate) fn table(verdicts: &[Verdict], goals_only: bool) -> String {
-    let head =
-        "| row | | ours | best peer | | ratio | goal | met | limit |\n|---|---|---:|---|---:|---:|---|---|---:|\n";
-    let mut text = head.to_owned();
-    for v in verdicts.iter().filter(|v| v.goal.is_some() || !goals_only) {
-        let met = match v.met {
-            Some(true) => "yes",
-            Some(false) => "**no**",
-            None => "",
-        };
-        let cells = [
-            format!("`{}`", v.row),
-            format!("{}, {}", v.metric, v.unit),
-            optional(v.ours),
-            v.best_peer.clone().unwrap_or_default(),
-            optional(v.best),
-            optional(v.ratio),
-            v.goal.clone().unwrap_or_default(),
-            met.to_owned(),
-            optional(v.limit),
-        ];
-        text += &format!("| {} |\n", cells.join(" | "));
+/// A table in Markdown; the columns whose heads begin with `>` are numbers.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let words: Vec<&str> = head.iter().map(|h| h.trim_start_matches('>')).collect();
+    let rule: Vec<&str> = head.iter().map(|h| if h.starts_with('>') { "---:" } else { "---" }).collect();
+    let mut text = format!("| {} |\n|{}|\n", words.join(" | "), rule.join("|"));
+    for row in rows {
+        text += &format!("| {} |\n", row.join(" | "));
     }
     text
 }
@@ -75,5 +58,11 @@ mod tests {
         for (x, text) in cases {
             assert_eq!(number(x), text);
         }
+    }
+
+    #[test]
+    fn tables_are_aligned_by_their_heads() {
+        let text = table(&["a", ">b"], &[vec!["x".into(), "1".into()]]);
+        assert_eq!(text, "| a | b |\n|---|---:|\n| x | 1 |\n");
     }
 }

@@ -2,6 +2,7 @@
 
 mod durable;
 mod growth;
+mod instructions;
 mod mixed;
 mod opening;
 mod reads;
@@ -12,6 +13,8 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::child::Step;
 use crate::plan::Plan;
+pub(crate) use growth::growth_metrics;
+pub(crate) use instructions::{Work, count_here};
 pub(crate) use opening::{fill_here, open_here, resident_here, settle_here};
 
 /// Rows that are measured in one process, interleaved.
@@ -24,12 +27,21 @@ pub(crate) enum Group {
     OpeningHuge,
     ReadsHuge,
     Growth,
+    Instructions,
 }
 
 impl Group {
     /// In the order of a run: what opens a catalog as a crash left it comes before what only needs its records.
-    pub(crate) const ALL: &[Self] =
-        &[Self::Durable, Self::Opening, Self::Reads, Self::Mixed, Self::OpeningHuge, Self::ReadsHuge, Self::Growth];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Durable,
+        Self::Opening,
+        Self::Reads,
+        Self::Mixed,
+        Self::OpeningHuge,
+        Self::ReadsHuge,
+        Self::Growth,
+        Self::Instructions,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -40,6 +52,7 @@ impl Group {
             Self::OpeningHuge => "opening-huge",
             Self::ReadsHuge => "reads-huge",
             Self::Growth => "growth",
+            Self::Instructions => "instructions",
         }
     }
 
@@ -57,6 +70,7 @@ impl Group {
             Self::OpeningHuge => opening::measure_huge(plan),
             Self::ReadsHuge => reads::measure_huge(plan),
             Self::Growth => growth::measure(plan),
+            Self::Instructions => instructions::measure(plan),
         }
     }
 }
@@ -137,6 +151,13 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new(Group::Growth, "growth-10k", "ours with 10,000 records"),
     Row::huge(Group::Growth, "growth-100k", "ours with 100,000 records"),
     Row::huge(Group::Growth, "growth-1m", "ours with 1,000,000 records"),
+    Row::large(Group::Instructions, "instructions-get", "instructions of a get by id, 100,000 records"),
+    Row::large(
+        Group::Instructions,
+        "instructions-create",
+        "instructions of a durable create, 1 writer, 100,000 records",
+    ),
+    Row::large(Group::Instructions, "instructions-page", "instructions of a filtered page of 100, 100,000 records"),
 ];
 
 /// The rows whose names are, or begin with, one of `wanted`; all of them where it is empty.
@@ -196,6 +217,11 @@ mod tests {
         assert_eq!(names(&["page-100k"], true), ["page-100k"]);
         assert_eq!(names(&["page-10k"], true), ["page-100k"]);
         assert!(select(&["get-id-1m".to_owned()], true).is_err());
+    }
+
+    #[test]
+    fn every_row_is_of_a_group_that_runs() {
+        assert!(ROWS.iter().all(|row| Group::ALL.contains(&row.group)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::workload::{Rng, id_of};
 
 const LOAD: Metric = Metric { name: "throughput", unit: "records/s" };
 /// Until the first page by name is there: an order that is built when it is first needed is paid for here.
-const FIRST_PAGE: Metric = Metric { name: "first-page", unit: "ms" };
+pub(super) const FIRST_PAGE: Metric = Metric { name: "first-page", unit: "ms" };
 const DATA: Metric = Metric { name: "data", unit: "bytes/record" };
 const ALLOCATED: Metric = Metric { name: "allocated", unit: "bytes/record" };
 const AT_CRASH: Metric = Metric { name: "allocated-at-crash", unit: "bytes/record" };

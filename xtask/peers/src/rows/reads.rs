@@ -20,7 +20,7 @@ const KEYS: u64 = 200_000;
 const BETWEEN_LOOKS: usize = 128;
 const PAGES: u64 = 100;
 const LISTS: u64 = 20;
-const MIN_DIMENSION: u32 = 384;
+pub(super) const MIN_DIMENSION: u32 = 384;
 
 /// Whether a key is an id or a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
