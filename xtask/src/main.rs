@@ -26,7 +26,13 @@ const TASKS: &[(&str, &str, &str, Task)] = &[
     ),
     ("public-api", "[--check]", "writes (or compares) public-api.txt of every library crate", public_api::run),
     ("soak", "[--rounds N] [--seeds N] [--minutes N]", "the long forms of the tests that count by seed", soak::run),
-    ("bench", "quick [--records N] [--repetitions N] [--dir DIR]", "measures the embedded backends", bench::run),
+    (
+        "bench",
+        "quick [--records N] [--repetitions N] [--dir DIR] | peers [--rows R,...] [--quick] [--json] [--help] | \
+         instructions",
+        "measures the embedded backends, alone or beside other engines",
+        bench::run,
+    ),
     ("ci-plan", "[--write]", "prints (or writes) the workflow that runs the stages of .ci/run", ci_plan::run),
 ];
 

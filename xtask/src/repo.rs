@@ -12,7 +12,12 @@ pub(crate) fn root() -> &'static Path {
 
 /// The workspace as cargo sees it, without its dependencies.
 pub(crate) fn metadata() -> Result<Metadata, String> {
-    MetadataCommand::new().current_dir(root()).no_deps().exec().map_err(|e| format!("cargo metadata: {e}"))
+    metadata_of(Path::new(""))
+}
+
+/// A workspace of its own in this directory, relative to the root.
+pub(crate) fn metadata_of(dir: &Path) -> Result<Metadata, String> {
+    MetadataCommand::new().current_dir(root().join(dir)).no_deps().exec().map_err(|e| format!("cargo metadata: {e}"))
 }
 
 /// Where a package lies, relative to the root.

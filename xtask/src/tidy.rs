@@ -8,8 +8,9 @@ use std::path::Path;
 
 use cargo_metadata::{DependencyKind, Metadata, Package};
 
+use crate::bench::PEERS;
 use crate::ci_plan::{WORKFLOW, workflow};
-use crate::repo::{is_backend, is_library, metadata, place, read, root};
+use crate::repo::{is_backend, is_library, metadata, metadata_of, place, read, root};
 
 /// Each crate and what it may depend on. Arrows point down only.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("xtask", &[]),
     ("xtask-bench", &["proximadb-meta"]),
+    ("xtask-peers", &["proximadb-meta"]),
 ];
 
 /// What a crate's tests may depend on beside that. Backends may also use the test kit.
@@ -48,7 +50,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         return Err(format!("tidy takes no arguments, not {arguments:?}"));
     }
     let metadata = metadata()?;
-    let packages = metadata.workspace_packages();
+    // The workspaces of their own keep the same rules.
+    let peers = metadata_of(Path::new(PEERS))?;
+    let mut packages = metadata.workspace_packages();
+    packages.extend(peers.workspace_packages());
     let mut wrong = Vec::new();
     let mut files = 0;
     for package in &packages {
@@ -59,7 +64,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
     let names: Vec<&str> = packages.iter().map(|p| p.name.as_str()).collect();
     wrong.extend(arrows::stale_rows(ARROWS, &names));
-    check_repository(&metadata, &mut wrong)?;
+    check_repository(&metadata, &packages, &mut wrong)?;
     if wrong.is_empty() {
         println!("tidy: {} crates, {files} files", packages.len());
         return Ok(());
@@ -115,11 +120,10 @@ fn check_files_of(package: &Package, wrong: &mut Vec<String>) {
     }
 }
 
-fn check_repository(metadata: &Metadata, wrong: &mut Vec<String>) -> Result<(), String> {
+fn check_repository(metadata: &Metadata, packages: &[&Package], wrong: &mut Vec<String>) -> Result<(), String> {
     let root = root();
     let ignored = read(&root.join(".gitignore"))?;
     wrong.extend(layout::strangers(&names_in(root)?, &ignored));
-    let packages = metadata.workspace_packages();
     let places: Vec<_> = packages.iter().map(|p| place(p)).collect();
     for parent in ["crates", "tests"] {
         for name in names_in(&root.join(parent))? {
