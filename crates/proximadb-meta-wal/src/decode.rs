@@ -148,7 +148,12 @@ fn record(walk: &mut Walk<'_>, words: &mut Words) -> Read<CollectionMetadata> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{encode, library};
+    use crate::{codec, library};
+
+    fn encode(unit: &Unit) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        codec::encode(unit, &mut out).map(|()| out)
+    }
 
     fn units() -> [Unit; 3] {
         let mut full = CollectionMetadata::new("n", 3, DistanceMetric::new("own"));

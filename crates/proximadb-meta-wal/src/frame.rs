@@ -223,20 +223,45 @@ impl Frame<'_> {
 /// # Errors
 /// `InvalidInput` for a payload over its limit: nothing is appended.
 pub(crate) fn push(out: &mut Vec<u8>, salt: &[u8; 16], frame: Frame<'_>) -> Result<()> {
-    let length = u32::try_from(frame.payload.len()).ok().filter(|n| *n as usize <= MAX_PAYLOAD).ok_or_else(|| {
-        Error::invalid(format!("the unit takes {} bytes of log; the limit is {MAX_PAYLOAD}", frame.payload.len()))
-    })?;
-    let mut head = [0; FRAME_HEADER];
-    head[0..4].copy_from_slice(&length.to_le_bytes());
-    head[4] = frame.kind.code();
-    head[8..16].copy_from_slice(&frame.seq.to_le_bytes());
-    head[16..24].copy_from_slice(&frame.durable_upto.to_le_bytes());
-    head[24..28].copy_from_slice(&crc32c::crc32c(frame.payload).to_le_bytes());
-    let crc = crc32c::crc32c_append(crc32c::crc32c(salt), &head[..28]);
-    head[28..].copy_from_slice(&crc.to_le_bytes());
-    out.extend_from_slice(&head);
-    out.extend_from_slice(frame.payload);
-    Ok(())
+    let Frame { kind, seq, durable_upto, payload } = frame;
+    write(out, salt, (kind, seq, durable_upto), |out| {
+        out.extend_from_slice(payload);
+        Ok(())
+    })
+}
+
+/// Appends a frame of this kind, sequence number and `durable_upto`, whose payload is written in its place.
+///
+/// # Errors
+/// `InvalidInput` for a payload over its limit, and what writing it gives: nothing is appended.
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    salt: &[u8; 16],
+    (kind, seq, durable_upto): (Kind, u64, u64),
+    payload: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Result<()> {
+    let start = out.len();
+    out.resize(start + FRAME_HEADER, 0);
+    let done = payload(out).and_then(|()| {
+        let Some((head, payload)) = out.get_mut(start..).and_then(|f| f.split_at_mut_checked(FRAME_HEADER)) else {
+            return Err(Error::new(ErrorKind::Internal, "a payload took the place of its header"));
+        };
+        let length = u32::try_from(payload.len()).ok().filter(|n| *n as usize <= MAX_PAYLOAD).ok_or_else(|| {
+            Error::invalid(format!("the unit takes {} bytes of log; the limit is {MAX_PAYLOAD}", payload.len()))
+        })?;
+        head[0..4].copy_from_slice(&length.to_le_bytes());
+        head[4] = kind.code();
+        head[8..16].copy_from_slice(&seq.to_le_bytes());
+        head[16..24].copy_from_slice(&durable_upto.to_le_bytes());
+        head[24..28].copy_from_slice(&crc32c::crc32c(payload).to_le_bytes());
+        let crc = crc32c::crc32c_append(crc32c::crc32c(salt), &head[..28]);
+        head[28..].copy_from_slice(&crc.to_le_bytes());
+        Ok(())
+    });
+    if done.is_err() {
+        out.truncate(start);
+    }
+    done
 }
 
 /// The frame header at the start of `bytes`, if there is a valid one: kind, seq, durable_upto, payload length and checksum.

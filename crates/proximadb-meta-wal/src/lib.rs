@@ -23,6 +23,8 @@ mod files;
 mod frame;
 mod in_order;
 pub mod inspect;
+#[cfg(test)]
+mod library;
 pub mod log;
 mod plugin;
 mod random;

@@ -1,4 +1,5 @@
 //! Where the log says it stands, and how its files grow, are replaced and go.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::path::Path;

@@ -7,9 +7,10 @@ use super::Contract;
 use super::plan::{Plan, View};
 use super::prepare::{is_possible_id, prepare};
 use crate::context::Call;
-use crate::driver::{Applied, Driver, Key, Prepared};
+use crate::driver::{Applied, CounterDelta, CounterDeltas, Driver, Expect, Key, NetWrite, Prepared};
 use crate::error::{Error, ErrorKind, Result};
-use crate::operation::{Operation, Outcome, PutIf};
+use crate::operation::{Operation, Outcome, PutIf, StatsDelta};
+use crate::record::CollectionMetadata;
 
 /// How often a write is planned anew before contention is reported. Each refusal means that another writer got through.
 const MAX_ATTEMPTS: u32 = 256;
@@ -26,8 +27,18 @@ impl<D: Driver> Contract<D> {
         for (index, op) in operations.iter_mut().enumerate() {
             prepare(op, call.now).map_err(|e| e.at_index(index))?;
         }
+        let mut first = 0;
+        if operations.len() == 1
+            && let Some(operation) = operations.pop()
+        {
+            match self.write_one(&call, operation).await? {
+                One::Done(outcome) => return Ok(vec![outcome]),
+                One::Refused(operation) => (first, operations) = (1, vec![operation]),
+                One::ToPlan(operation) => operations.push(operation),
+            }
+        }
         self.shared.driver.capabilities().atomic_batch.fits(&operations)?;
-        for attempt in 0..MAX_ATTEMPTS {
+        for attempt in first..MAX_ATTEMPTS {
             let view = self.view(&call, &operations, attempt > 0).await?;
             let plan = match Plan::new(&operations, &view, call.now) {
                 Ok(plan) => plan,
@@ -52,6 +63,40 @@ impl<D: Driver> Contract<D> {
         Err(Error::new(ErrorKind::Throttled, format!("other writers were faster {MAX_ATTEMPTS} times in a row"))
             .with_hint("nothing was written; try again")
             .with_retry_after(Duration::from_millis(100)))
+    }
+
+    /// The usual call: one operation that meets what it expects, without a plan.
+    async fn write_one(&self, call: &Call, operation: Operation) -> Result<One> {
+        Ok(match operation {
+            Operation::Create(record) => {
+                let record = Arc::new(record);
+                let put = NetWrite::Put { record: record.clone(), expect: Expect::Absent, before: None };
+                match self.apply_one(call, put).await? {
+                    Some(stored) => One::Done(Outcome::Stored(stored.unwrap_or(record))),
+                    None => One::Refused(Operation::Create(Arc::unwrap_or_clone(record))),
+                }
+            }
+            Operation::RecordStats { id, delta } => {
+                let read = self.shared.driver.get(call, Key::Id(&id)).await?;
+                let Some((count, counted)) = read.filter(|r| !r.is_expired(call.now)).and_then(|r| count(r, delta))
+                else {
+                    return Ok(One::ToPlan(Operation::RecordStats { id, delta }));
+                };
+                match self.apply_one(call, count).await? {
+                    Some(stored) => One::Done(Outcome::Stored(stored.unwrap_or_else(counted))),
+                    None => One::Refused(Operation::RecordStats { id, delta }),
+                }
+            }
+            other => One::ToPlan(other),
+        })
+    }
+
+    /// The record as stored; nothing if the write was refused.
+    async fn apply_one(&self, call: &Call, write: NetWrite) -> Result<Option<Option<Arc<CollectionMetadata>>>> {
+        Ok(match self.shared.driver.apply(call, Prepared::new(vec![write])).await? {
+            Applied::Done(stored) => Some(stored.into_iter().next().flatten()),
+            Applied::Refused(_) => None,
+        })
     }
 
     /// Reads what the operations need. At first ids and names that are to be new are not read: the driver checks them in
@@ -79,6 +124,29 @@ impl<D: Driver> Contract<D> {
         }
         Ok(view)
     }
+}
+
+/// What became of a single operation that was not planned.
+enum One {
+    Done(Outcome),
+    /// Nothing was written; a plan over what is there finds out what has to be done or said.
+    Refused(Operation),
+    /// It was not tried.
+    ToPlan(Operation),
+}
+
+/// The write that moves the counters of a record that was read, and the record afterwards, should the store not say; `None`
+/// where they cannot move so.
+fn count(
+    read: Arc<CollectionMetadata>,
+    delta: StatsDelta,
+) -> Option<(NetWrite, impl FnOnce() -> Arc<CollectionMetadata>)> {
+    let vectors = CounterDelta::default().then(delta.vectors).ok()?;
+    let bytes = CounterDelta::default().then(delta.bytes).ok()?;
+    let deltas = CounterDeltas { vectors, bytes };
+    let (vector_count, total_size_bytes) = deltas.apply(&read)?;
+    let write = NetWrite::Count { id: read.id.clone(), incarnation: read.incarnation, deltas };
+    Some((write, move || Arc::new(CollectionMetadata { vector_count, total_size_bytes, ..(*read).clone() })))
 }
 
 /// Lets the faster writer finish: at first by yielding, then for a random time of at most 8 ms.

@@ -94,7 +94,11 @@ impl Checkpoint {
     /// What the file system gives. The checkpoint is then worthless; the log is not.
     pub fn records(&mut self, namespace: &Namespace, records: &[Arc<CollectionMetadata>]) -> Result<()> {
         let unit = Unit { namespace: namespace.clone(), puts: records.to_vec(), ..Unit::default() };
-        self.push(Kind::Unit, &codec::encode(&unit)?)
+        self.frames += 1;
+        frame::write(&mut self.buffer, &self.header.salt, (Kind::Unit, self.frames, 0), |out| {
+            codec::encode(&unit, out)
+        })?;
+        self.flush_if_long()
     }
 
     /// Adds the marks and gives the file its name: it is durable when this returns.
@@ -132,6 +136,10 @@ impl Checkpoint {
         self.frames += 1;
         let frame = Frame { kind, seq: self.frames, durable_upto: 0, payload };
         frame::push(&mut self.buffer, &self.header.salt, frame)?;
+        self.flush_if_long()
+    }
+
+    fn flush_if_long(&mut self) -> Result<()> {
         if self.buffer.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
     }
 

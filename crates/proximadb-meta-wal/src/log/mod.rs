@@ -83,11 +83,16 @@ impl Log {
         let durable_upto = if sabotaged(Sabotage::NoDurableMark) { 0 } else { self.last_seq };
         for entry in group {
             seq += 1;
-            let (kind, payload) = match entry {
-                Entry::Unit(unit) => (Kind::Unit, codec::encode(unit)?),
-                Entry::Restoring(namespace, on) => (Kind::Restoring, codec::encode_restoring(namespace, *on)),
-            };
-            frame::push(&mut out, &self.header.salt, Frame { kind, seq, durable_upto, payload: &payload })?;
+            let salt = &self.header.salt;
+            match entry {
+                Entry::Unit(unit) => {
+                    frame::write(&mut out, salt, (Kind::Unit, seq, durable_upto), |out| codec::encode(unit, out))?;
+                }
+                Entry::Restoring(namespace, on) => {
+                    let payload = &codec::encode_restoring(namespace, *on);
+                    frame::push(&mut out, salt, Frame { kind: Kind::Restoring, seq, durable_upto, payload })?;
+                }
+            }
         }
         self.write(&out, seq)?;
         if self.length > self.segment_bytes {
