@@ -35,7 +35,7 @@ ends at 100. Creates are deleted again.
 ";
 
 const INSTRUCTIONS: &str = "\
-`ours-wal` with 100,000 records through the trait, all threads, counted by callgrind: what 2N operations take more than N, over N.
+`ours-wal` with 20,000 records through the trait, all threads, counted by callgrind: what 2N operations take more than N, over N.
 ";
 
 /// The heading of the section that `cargo xtask bench instructions` replaces.
