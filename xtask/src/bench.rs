@@ -36,12 +36,12 @@ fn peers(arguments: &[String]) -> Result<(), String> {
     let manifest = root().join(PEERS).join("Cargo.toml");
     let mut command = cargo();
     command.args(["run", "--release", "--quiet", "--locked", "--manifest-path"]).arg(manifest);
-    let library = std::env::var_os("ROCKSDB_LIB_DIR");
-    if library.is_some() || has_rocksdb() {
-        command.args(["--features", "rocksdb"]);
-    }
-    if let Some(dir) = library {
-        command.env("LD_LIBRARY_PATH", before(&dir, std::env::var_os("LD_LIBRARY_PATH")));
+    if let Some(RocksDb { library, headers }) = rocksdb() {
+        command.args(["--features", "rocksdb"]).env("ROCKSDB_LIB_DIR", &library);
+        command.env("LD_LIBRARY_PATH", before(&library, std::env::var_os("LD_LIBRARY_PATH")));
+        if let Some(headers) = headers {
+            command.env("ROCKSDB_INCLUDE_DIR", headers);
+        }
     }
     command.arg("--").args(arguments);
     if !arguments.iter().any(|a| a == "--write") {
@@ -50,10 +50,24 @@ fn peers(arguments: &[String]) -> Result<(), String> {
     finish(&mut command)
 }
 
-/// Whether the library of RocksDB is installed.
-fn has_rocksdb() -> bool {
-    let found = Command::new("pkg-config").args(["--exists", "rocksdb"]).status();
-    found.is_ok_and(|status| status.success())
+/// The directories of RocksDB.
+struct RocksDb {
+    library: OsString,
+    headers: Option<OsString>,
+}
+
+/// Where it is: the environment says it, or it is installed in a release that our bindings fit.
+fn rocksdb() -> Option<RocksDb> {
+    if let Some(library) = std::env::var_os("ROCKSDB_LIB_DIR") {
+        return Some(RocksDb { library, headers: std::env::var_os("ROCKSDB_INCLUDE_DIR") });
+    }
+    let ask = |arguments: &[&str]| {
+        let output = Command::new("pkg-config").args(arguments).output().ok().filter(|o| o.status.success())?;
+        Some(OsString::from(String::from_utf8(output.stdout).ok()?.trim()))
+    };
+    ask(&["--exists", "rocksdb >= 7", "rocksdb < 8"])?;
+    let library = ask(&["--variable=libdir", "rocksdb"])?;
+    Some(RocksDb { library, headers: ask(&["--variable=includedir", "rocksdb"]) })
 }
 
 /// A list of directories with one more in front.

@@ -2,6 +2,7 @@
 
 mod arrows;
 mod layout;
+mod locks;
 mod text;
 
 use std::path::Path;
@@ -65,6 +66,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let names: Vec<&str> = packages.iter().map(|p| p.name.as_str()).collect();
     wrong.extend(arrows::stale_rows(ARROWS, &names));
     check_repository(&metadata, &packages, &mut wrong)?;
+    check_locks(&packages, &mut wrong)?;
     if wrong.is_empty() {
         println!("tidy: {} crates, {files} files", packages.len());
         return Ok(());
@@ -145,6 +147,24 @@ fn check_repository(metadata: &Metadata, packages: &[&Package], wrong: &mut Vec<
     }
     if std::fs::read_to_string(root.join(WORKFLOW)).ok() != Some(workflow(metadata)) {
         wrong.push(format!("{WORKFLOW} is not what cargo xtask ci-plan --write makes"));
+    }
+    Ok(())
+}
+
+/// Each run there is with the lock file: one that lacks something is refused.
+fn check_locks(packages: &[&Package], wrong: &mut Vec<String>) -> Result<(), String> {
+    for lock in locks::LOCKS {
+        let text = read(&root().join(lock))?;
+        let dir = lock.trim_end_matches("Cargo.lock");
+        for package in packages {
+            let always = |d: &&cargo_metadata::Dependency| d.kind == DependencyKind::Normal && !d.optional;
+            let needs: Vec<&str> = package.dependencies.iter().filter(always).map(|d| d.name.as_str()).collect();
+            for missing in locks::missing(&text, &package.name, &needs) {
+                let name = &package.name;
+                wrong
+                    .push(format!("{lock} lacks {missing} of {name}: cargo update -w --manifest-path {dir}Cargo.toml"));
+            }
+        }
     }
     Ok(())
 }

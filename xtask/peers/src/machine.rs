@@ -23,10 +23,14 @@ pub(crate) fn facts(dir: &Path) -> Vec<(&'static str, String)> {
         ("file system", file_system(dir)),
         ("disk", disk(dir)),
         ("compiler", said("rustc", &["--version"])),
-        ("commit", said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"])),
-        ("load average at the end", load()),
+        ("commit", commit()),
     ];
     facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// What was measured.
+pub(crate) fn commit() -> Option<String> {
+    said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty"])
 }
 
 /// The day, in UTC.
@@ -55,7 +59,8 @@ fn memory() -> Option<String> {
     Some(format!("{:.0} GiB", kib / f64::from(1 << 20)))
 }
 
-fn load() -> Option<String> {
+/// Over 1, 5 and 15 minutes.
+pub(crate) fn load() -> Option<String> {
     let all = text("/proc/loadavg")?;
     Some(all.split(' ').take(3).collect::<Vec<_>>().join(", "))
 }

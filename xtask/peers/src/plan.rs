@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::engines::{ENGINES, Engine, Role, engine};
+use crate::machine;
 use crate::rows::{Group, Row, select};
 use crate::samples::Samples;
 use crate::sys;
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) json: bool,
     pub(crate) json_samples: bool,
     pub(crate) write: Option<PathBuf>,
+    /// How busy the machine was before.
+    pub(crate) load: Option<String>,
     /// Whether the data lies where the command line says.
     elsewhere: bool,
     /// Whether it leaves nothing out.
@@ -148,6 +151,7 @@ impl Plan {
             full: !words.quick && words.rows.is_empty() && words.peers.is_empty(),
             write: words.write,
             elsewhere,
+            load: machine::load(),
         })
     }
 
@@ -160,6 +164,11 @@ impl Plan {
         arguments.extend(["--dir".to_owned(), self.base.display().to_string()]);
         arguments.extend(self.quick.then(|| "--quick".to_owned()));
         arguments
+    }
+
+    /// Where the run keeps what it leaves.
+    pub(crate) fn place(&self) -> &Path {
+        &self.base
     }
 
     /// Removes what an earlier run left.

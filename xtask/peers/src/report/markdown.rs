@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use super::goals::goals;
 use super::growth::growth;
 use super::text::{number, table};
-use crate::machine::{facts, today, versions};
+use crate::engines::Engine;
+use crate::machine::{commit, facts, today, versions};
 use crate::plan::Plan;
 use crate::rows::{Group, Row};
 use crate::samples::more_is_better;
@@ -30,12 +31,12 @@ Each row against the best durable peer in its best way, or the peer that the goa
 ";
 
 const GROWTH: &str = "\
-`ours-wal`. The filter selects an owner and a tag and half of what is left: about 6 records of a thousand, 620 of 100,000; its page
+`ours-wal`. The filter selects an owner and a tag, and five eighths of what is left: about 6 records of a thousand, 620 of 100,000; its page
 ends at 100. Creates are deleted again.
 ";
 
 const INSTRUCTIONS: &str = "\
-`ours-wal` with 100,000 records through the trait, all threads, counted by callgrind: what 2N operations take more than N, over N.
+`ours-wal` with 20,000 records through the trait, all threads, counted by callgrind: what 2N operations take more than N, over N.
 ";
 
 /// The heading of the section that `cargo xtask bench instructions` replaces.
@@ -71,13 +72,11 @@ fn save(path: &Path, text: &str) -> Result<()> {
 
 fn document(plan: &Plan, verdicts: &[Verdict], old: &str) -> String {
     let mut machine: Vec<Vec<String>> =
-        facts(&plan.dir).into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+        facts(plan.place()).into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    machine.extend(plan.load.iter().map(|load| vec!["load average before".to_owned(), load.clone()]));
     machine.push(vec!["date".to_owned(), today()]);
     machine.push(vec!["command".to_owned(), format!("`{}`", plan.command())]);
-    let engine = |e: &&_| {
-        let e: &crate::engines::Engine = e;
-        vec![e.name.to_owned(), versions(e), e.setup.to_owned()]
-    };
+    let engine = |e: &&Engine| vec![e.name.to_owned(), versions(e), e.setup.to_owned()];
     let engines: Vec<Vec<String>> = plan.engines.iter().map(engine).collect();
     let counted = of_group(plan, verdicts, Group::Instructions);
     let instructions = match section(old, INSTRUCTIONS_HEADING) {
@@ -109,12 +108,8 @@ fn instructions(counted: &[Verdict]) -> String {
     }
     let row = |v: &Verdict| vec![format!("`{}`", v.row), v.series.first().map(spread).unwrap_or_default()];
     let rows: Vec<Vec<String>> = counted.iter().map(row).collect();
-    format!("{INSTRUCTIONS}\nAt {} on {}.\n\n{}", commit(), today(), table(&["row", ">instructions"], &rows))
-}
-
-fn commit() -> String {
-    let facts = facts(Path::new("/"));
-    facts.into_iter().find(|(name, _)| *name == "commit").map_or_else(String::new, |(_, value)| value)
+    let at = commit().map(|commit| format!(" at {commit}")).unwrap_or_default();
+    format!("{INSTRUCTIONS}\nCounted{at} on {}.\n\n{}", today(), table(&["row", ">instructions"], &rows))
 }
 
 /// A table a row: every peer, the best first, a column for each value.

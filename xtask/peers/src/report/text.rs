@@ -7,7 +7,8 @@ pub(crate) fn number(x: f64) -> String {
         x if x >= 10.0 => 1,
         x if x >= 1.0 => 2,
         x if x >= 0.1 => 3,
-        _ => 4,
+        x if x >= 0.001 => 4,
+        _ => 6,
     };
     let text = format!("{x:.digits$}");
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
@@ -45,6 +46,7 @@ mod tests {
     fn numbers_have_three_digits_and_separators() {
         let cases = [
             (0.0, "0"),
+            (0.000_012_34, "0.000012"),
             (0.01234, "0.0123"),
             (0.1234, "0.123"),
             (1.234, "1.23"),

@@ -151,13 +151,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new(Group::Growth, "growth-10k", "ours with 10,000 records"),
     Row::huge(Group::Growth, "growth-100k", "ours with 100,000 records"),
     Row::huge(Group::Growth, "growth-1m", "ours with 1,000,000 records"),
-    Row::large(Group::Instructions, "instructions-get", "instructions of a get by id, 100,000 records"),
-    Row::large(
-        Group::Instructions,
-        "instructions-create",
-        "instructions of a durable create, 1 writer, 100,000 records",
-    ),
-    Row::large(Group::Instructions, "instructions-page", "instructions of a filtered page of 100, 100,000 records"),
+    Row::new(Group::Instructions, "instructions-get", "instructions of a get by id, 20,000 records"),
+    Row::new(Group::Instructions, "instructions-create", "instructions of a durable create, 1 writer, 20,000 records"),
+    Row::new(Group::Instructions, "instructions-page", "instructions of a filtered page of 100, 20,000 records"),
 ];
 
 /// The rows whose names are, or begin with, one of `wanted`; all of them where it is empty.
