@@ -190,7 +190,7 @@ mod tests {
                 let counters = Counters {
                     id: "c".repeat(bits as usize * 3),
                     incarnation: n,
-                    vectors: -n.wrapping_add(1),
+                    vectors: n.wrapping_neg().wrapping_sub(1),
                     bytes: 0,
                 };
                 let unit = Unit { counters: vec![counters], ..Unit::default() };
