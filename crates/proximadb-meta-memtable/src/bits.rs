@@ -49,12 +49,6 @@ impl Bits {
         let (chunk, word, bit) = bit(slot);
         self.chunk(chunk).and_then(|c| c.get(word)).is_some_and(|w| w.load(Ordering::Acquire) & bit != 0)
     }
-
-    /// The 64 slots from `64 * word` on.
-    pub(crate) fn word(&self, word: u32) -> u64 {
-        let (chunk, at) = (word / WORDS as u32, word as usize % WORDS);
-        self.chunk(chunk).and_then(|c| c.get(at)).map_or(0, |w| w.load(Ordering::Acquire))
-    }
 }
 
 /// A set of slots.
@@ -143,14 +137,6 @@ impl SlotSet {
         }
     }
 
-    /// The 64 slots from `64 * word` on, as bits.
-    fn word(&self, pin: &Pin, word: u32) -> u64 {
-        if let Some(many) = self.many.get() {
-            return many.word(word);
-        }
-        (0..64).filter(|n| self.contains(pin, word * 64 + n)).fold(0, |bits, n| bits | 1 << n)
-    }
-
     /// The slots that are in this set and in all the others, below `end`, in their order.
     pub(crate) fn intersect(&self, pin: &Pin, others: &[Arc<Self>], end: u32, mut each: impl FnMut(u32)) {
         if self.many.get().is_none()
@@ -162,18 +148,33 @@ impl SlotSet {
         let Some(many) = self.many.get() else { return };
         for chunk in 0..end.div_ceil(CHUNK_SLOTS) {
             let Some(words) = many.chunk(chunk) else { continue };
-            for (at, word) in words.iter().enumerate() {
-                let number = chunk * WORDS as u32 + at as u32;
-                let mut bits = word.load(Ordering::Acquire);
-                for other in others {
-                    if bits == 0 {
-                        break;
-                    }
-                    bits &= other.word(pin, number);
-                }
+            let first = chunk * WORDS as u32;
+            let mut both: [u64; WORDS] =
+                std::array::from_fn(|at| words.get(at).map_or(0, |w| w.load(Ordering::Acquire)));
+            for other in others {
+                other.keep(pin, chunk, &mut both);
+            }
+            for (number, mut bits) in (first..).zip(both) {
                 while bits != 0 {
                     each(number * 64 + bits.trailing_zeros());
                     bits &= bits - 1;
+                }
+            }
+        }
+    }
+
+    /// Clears the bits of a chunk's slots that are not in this set.
+    fn keep(&self, pin: &Pin, chunk: u32, bits: &mut [u64; WORDS]) {
+        match self.many.get() {
+            Some(many) => match many.chunk(chunk) {
+                Some(words) => bits.iter_mut().zip(words).for_each(|(b, w)| *b &= w.load(Ordering::Acquire)),
+                None => bits.fill(0),
+            },
+            None => {
+                for (number, bits) in (chunk * WORDS as u32..).zip(bits) {
+                    let before = *bits;
+                    let here = (0..64).filter(|n| before >> n & 1 != 0 && self.contains(pin, number * 64 + n));
+                    *bits = here.fold(0, |all, n| all | 1 << n);
                 }
             }
         }

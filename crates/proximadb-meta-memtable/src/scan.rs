@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use proximadb_meta_core::driver::{Scan, Scanned};
 use proximadb_meta_core::page::{Position, SortKey};
-use proximadb_meta_core::{CollectionMetadata, Field};
+use proximadb_meta_core::{CollectionMetadata, Field, Order, Timestamp};
 
 use crate::chain::At;
 use crate::hint::{Hint, Point, Sets, hint};
@@ -62,7 +62,7 @@ impl<'a> Read<'a> {
             .iter()
             .map(|slot| {
                 let head = self.space.slot(*slot)?.head(self.seq, self.pin);
-                touched ^= head.flatten().map_or(0, |r| r.get().version);
+                touched ^= head.flatten().map_or(0, |r| r.get().version ^ r.get().name.len() as u64);
                 head
             })
             .collect();
@@ -108,7 +108,9 @@ impl<'a> Read<'a> {
             examined += block.len() as u64;
             self.visit(since, block, |_, record, exact| {
                 let matches = |r: &CollectionMetadata| if exact { sets.rest_matches(r) } else { self.matches(r) };
-                found.extend(record.filter(|r| matches(r.get()) && self.comes_after(r.get())));
+                found.extend(
+                    record.filter(|r| matches(r.get()) && self.comes_after(r.get())).map(|r| Ranked::new(order, r)),
+                );
             });
             block.clear();
         };
@@ -122,15 +124,15 @@ impl<'a> Read<'a> {
             });
             look(since, &mut block);
         }
-        let compare = |a: &Found<'_>, b: &Found<'_>| order.compare(a.get(), b.get());
+        let compare = |a: &Ranked<'_>, b: &Ranked<'_>| a.compare(b, order);
         let more = found.len() > self.limit;
         if more {
             found.select_nth_unstable_by(self.limit, compare);
             found.truncate(self.limit);
         }
         found.sort_unstable_by(compare);
-        let next = found.last().filter(|_| more).map(|r| Position::after(r.get(), order));
-        let records = found.into_iter().map(Ref::to_arc).collect();
+        let next = found.last().filter(|_| more).map(|r| Position::after(r.record.get(), order));
+        let records = found.into_iter().map(|r| r.record.to_arc()).collect();
         Scanned::new(records, next, examined, format!("index {}", sets.shown.join(" AND ")))
     }
 
@@ -190,6 +192,36 @@ impl<'a> Read<'a> {
     }
 }
 
+/// A record that is to be sorted, with the beginning of what it is sorted by: most comparisons end there, and need no look at
+/// the record.
+struct Ranked<'a> {
+    rank: u128,
+    record: Found<'a>,
+}
+
+impl<'a> Ranked<'a> {
+    fn new(order: Order, record: Found<'a>) -> Self {
+        let r = record.get();
+        let text = |text: &str| {
+            let mut first = [0; 16];
+            first.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+            u128::from_be_bytes(first)
+        };
+        let time = |at: Timestamp| u128::from(at.as_micros().cast_unsigned() ^ 1 << 63);
+        let rank = match order.field() {
+            Field::Name => text(&r.name),
+            Field::CreatedAt => time(r.created_at),
+            Field::UpdatedAt => time(r.updated_at),
+            _ => text(&r.id),
+        };
+        Self { rank: if order.is_descending() { !rank } else { rank }, record }
+    }
+
+    fn compare(&self, other: &Self, order: Order) -> Ordering {
+        self.rank.cmp(&other.rank).then_with(|| order.compare(self.record.get(), other.record.get()))
+    }
+}
+
 /// A page that is being filled.
 struct Page<'a> {
     read: &'a Read<'a>,
@@ -227,5 +259,51 @@ impl<'a> Page<'a> {
         let next = self.last.filter(|_| self.over).map(|r| Position::after(r.get(), order));
         let records = self.records.into_iter().map(Ref::to_arc).collect();
         Scanned::new(records, next, self.examined as u64, format!("walk by {order}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::Swap;
+
+    /// Texts that share the part that is compared first, that end in it, and that go on with the smallest characters.
+    fn ranks_sort_as_the_order_does() {
+        let texts = [
+            "a",
+            "a\u{1}",
+            "a ",
+            "ab",
+            "0123456789abcde",
+            "0123456789abcdef",
+            "0123456789abcdef0",
+            "0123456789abcdefé",
+            "é",
+        ];
+        let record = |n: usize| {
+            let mut r = CollectionMetadata::new(texts[n], 1, proximadb_meta_core::DistanceMetric::COSINE);
+            r.id = texts[texts.len() - 1 - n].into();
+            r.created_at = Timestamp::from_micros(n as i64 % 3 - 1);
+            r.updated_at = Timestamp::from_micros(i64::MIN + n as i64 / 2);
+            Swap::new(Some(Arc::new(r)))
+        };
+        let (records, pin): (Vec<_>, _) = ((0..texts.len()).map(record).collect(), pin());
+        for field in Order::FIELDS {
+            let up = Order::by(*field).expect("a field of the list");
+            for order in [up, up.reversed()] {
+                for (a, b) in records.iter().flat_map(|a| records.iter().map(move |b| (a, b))) {
+                    let (Some(a), Some(b)) = (a.read(&pin), b.read(&pin)) else { panic!("stored") };
+                    let ranked = Ranked::new(order, a).compare(&Ranked::new(order, b), order);
+                    assert_eq!(ranked, order.compare(a.get(), b.get()), "{order}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ranked_records_sort_as_the_order_does() {
+        shuttle::check_random(ranks_sort_as_the_order_does, 1);
     }
 }
