@@ -291,7 +291,7 @@ mod tests {
         };
         let (records, pin): (Vec<_>, _) = ((0..texts.len()).map(record).collect(), pin());
         for field in Order::FIELDS {
-            let up = Order::by(*field).expect("a field of the list");
+            let up = Order::by(field).expect("a field of the list");
             for order in [up, up.reversed()] {
                 for (a, b) in records.iter().flat_map(|a| records.iter().map(move |b| (a, b))) {
                     let (Some(a), Some(b)) = (a.read(&pin), b.read(&pin)) else { panic!("stored") };
