@@ -5,6 +5,7 @@ mod ci_plan;
 mod new_backend;
 mod public_api;
 mod repo;
+mod sanitize;
 mod soak;
 mod tally;
 mod test;
@@ -26,6 +27,7 @@ const TASKS: &[(&str, &str, &str, Task)] = &[
     ),
     ("public-api", "[--check]", "writes (or compares) public-api.txt of every library crate", public_api::run),
     ("soak", "[--rounds N] [--seeds N] [--minutes N]", "the long forms of the tests that count by seed", soak::run),
+    ("sanitize", "", "runs the tests of the unsafe module under AddressSanitizer; needs nightly", sanitize::run),
     (
         "bench",
         "quick [--records N] [--repetitions N] [--dir DIR] | peers [--rows R,...] [--quick] [--json] [--help] | \

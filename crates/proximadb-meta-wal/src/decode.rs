@@ -115,8 +115,7 @@ fn record(walk: &mut Walk<'_>, words: &mut Words) -> Read<CollectionMetadata> {
     // In the order of the schema, as the compiler evaluates statements.
     let (id, name) = (text(walk)?, text(walk)?);
     let dimension = small(walk.long()?, "dimension")?;
-    let mut r = CollectionMetadata::new(name, dimension, DistanceMetric::new(text(walk)?));
-    r.id = id.into();
+    let mut r = CollectionMetadata::new("", dimension, DistanceMetric::new(text(walk)?));
     r.indexing_algorithm = IndexingAlgorithm::new(text(walk)?);
     r.created_at = Timestamp::from_micros(walk.long()?);
     r.updated_at = Timestamp::from_micros(walk.long()?);
@@ -141,6 +140,9 @@ fn record(walk: &mut Walk<'_>, words: &mut Words) -> Read<CollectionMetadata> {
     r.version = count(walk.long()?, "version")?;
     r.incarnation = Incarnation(walk.long()?.cast_unsigned());
     r.extra = Extra::from_stored(text(walk)?)?;
+    // Last, and so next to the record in memory: a look-up compares them.
+    r.name = name.into();
+    r.id = id.into();
     check_record(&r)?;
     Ok(r)
 }

@@ -22,12 +22,16 @@ impl<D: Driver> Contract<D> {
         kind: Kind,
         work: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        let result = if self.shared.closed.load(Ordering::SeqCst) {
-            Err(Error::closed())
-        } else {
-            self.in_time(kind, work).await
-        };
+        let result = if self.is_closed() { Err(Error::closed()) } else { self.in_time(kind, work).await };
         result.map_err(|e| e.in_operation(operation, self.label()))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.shared.closed.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn has_deadline(&self) -> bool {
+        self.context.deadline.is_some()
     }
 
     async fn in_time<T>(&self, kind: Kind, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
