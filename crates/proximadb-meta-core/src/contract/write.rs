@@ -76,7 +76,7 @@ impl<D: Driver> Contract<D> {
                     None => One::Refused(Operation::Create(Arc::unwrap_or_clone(record))),
                 }
             }
-            Operation::RecordStats { id, delta } => {
+            Operation::RecordStats { id, delta } if is_possible_id(&id) => {
                 let read = self.shared.driver.get(call, Key::Id(&id)).await?;
                 let Some((count, counted)) = read.filter(|r| !r.is_expired(call.now)).and_then(|r| count(r, delta))
                 else {
