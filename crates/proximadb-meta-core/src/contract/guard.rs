@@ -22,33 +22,15 @@ impl<D: Driver> Contract<D> {
         kind: Kind,
         work: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
-        let result = if self.is_closed() { Err(Error::closed()) } else { self.in_time(kind, work).await };
+        let result = if self.shared.closed.load(Ordering::SeqCst) {
+            Err(Error::closed())
+        } else if let Some(deadline) = self.context.deadline {
+            // In a box of its own: the common call has no deadline, and its future is small without one.
+            Box::pin(in_time(deadline, kind, work)).await
+        } else {
+            work.await
+        };
         result.map_err(|e| e.in_operation(operation, self.label()))
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.shared.closed.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn has_deadline(&self) -> bool {
-        self.context.deadline.is_some()
-    }
-
-    async fn in_time<T>(&self, kind: Kind, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let Some(deadline) = self.context.deadline else { return work.await };
-        if deadline <= Instant::now() {
-            return Err(
-                Error::new(ErrorKind::Timeout, "the deadline had passed before the call began").with_retry(Retry::Safe)
-            );
-        }
-        match tokio::time::timeout_at(deadline.into(), work).await {
-            Ok(result) => result,
-            Err(_) if kind == Kind::Read => {
-                Err(Error::new(ErrorKind::Timeout, "no answer before the deadline").with_retry(Retry::Safe))
-            }
-            Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer before the deadline; it may still be done")
-                .with_hint("read the record before you write it again")),
-        }
     }
 
     /// An idempotency key that the store cannot honour must not be ignored.
@@ -58,5 +40,22 @@ impl<D: Driver> Contract<D> {
                 .with_hint("write without one, and read after an unknown outcome"));
         }
         Ok(())
+    }
+}
+
+/// Ends the work when the deadline passes.
+async fn in_time<T>(deadline: Instant, kind: Kind, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    if deadline <= Instant::now() {
+        return Err(
+            Error::new(ErrorKind::Timeout, "the deadline had passed before the call began").with_retry(Retry::Safe)
+        );
+    }
+    match tokio::time::timeout_at(deadline.into(), work).await {
+        Ok(result) => result,
+        Err(_) if kind == Kind::Read => {
+            Err(Error::new(ErrorKind::Timeout, "no answer before the deadline").with_retry(Retry::Safe))
+        }
+        Err(_) => Err(Error::new(ErrorKind::Timeout, "no answer before the deadline; it may still be done")
+            .with_hint("read the record before you write it again")),
     }
 }

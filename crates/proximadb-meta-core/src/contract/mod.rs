@@ -89,16 +89,6 @@ impl<D: Driver> Contract<D> {
         }
     }
 
-    /// A point read with what surrounds every call. Without a deadline, which is the common case, nothing but the read itself is in
-    /// the future that is made for it.
-    async fn guarded_read(&self, operation: &'static str, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
-        if self.has_deadline() {
-            return Box::pin(self.guarded(operation, Kind::Read, self.point_read(key))).await;
-        }
-        let found = if self.is_closed() { Err(Error::closed()) } else { self.point_read(key).await };
-        found.map_err(|e| e.in_operation(operation, self.label()))
-    }
-
     async fn point_read(&self, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
         let (Key::Id(text) | Key::Name(text)) = key;
         if check_line("key", text, MAX_NAME_BYTES).is_err() {
@@ -141,11 +131,11 @@ impl<D: Driver> MetadataBackend for Contract<D> {
     }
 
     async fn get_collection(&self, id: &str) -> Result<Option<Arc<CollectionMetadata>>> {
-        self.guarded_read("get_collection", Key::Id(id)).await
+        self.guarded("get_collection", Kind::Read, self.point_read(Key::Id(id))).await
     }
 
     async fn get_collection_by_name(&self, name: &str) -> Result<Option<Arc<CollectionMetadata>>> {
-        self.guarded_read("get_collection_by_name", Key::Name(name)).await
+        self.guarded("get_collection_by_name", Kind::Read, self.point_read(Key::Name(name))).await
     }
 
     async fn update_collection(&self, record: CollectionMetadata) -> Result<Arc<CollectionMetadata>> {
