@@ -65,6 +65,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), (usize, &'static str)> {
 }
 
 /// A place in the bytes of a unit, and the parts of it that can stand there.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Walk<'a> {
     rest: &'a [u8],
 }

@@ -66,7 +66,8 @@ fn count(n: u64, out: &mut Vec<u8>) {
     long(i64::try_from(n).unwrap_or(i64::MAX), out);
 }
 
-fn text(text: &str, out: &mut Vec<u8>) {
+/// A text, behind its length.
+pub(crate) fn text(text: &str, out: &mut Vec<u8>) {
     count(text.len() as u64, out);
     out.extend_from_slice(text.as_bytes());
 }
@@ -112,11 +113,10 @@ fn record(r: &CollectionMetadata, out: &mut Vec<u8>) {
     text(r.extra.as_str(), out);
 }
 
-/// The bytes of a restoring mark: 1 or 0, then the namespace.
-pub(crate) fn encode_restoring(namespace: &Namespace, on: bool) -> Vec<u8> {
-    let mut out = vec![u8::from(on)];
+/// Appends the bytes of a restoring mark: 1 or 0, then the namespace.
+pub(crate) fn encode_restoring(namespace: &Namespace, on: bool, out: &mut Vec<u8>) {
+    out.push(u8::from(on));
     out.extend_from_slice(namespace.as_str().as_bytes());
-    out
 }
 
 /// Reads a restoring mark.

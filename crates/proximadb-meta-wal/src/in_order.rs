@@ -53,17 +53,22 @@ impl<T: Sync, R: Send, W: Fn(&T) -> R + Sync> Shared<'_, T, R, W> {
         self.changed.notify_all();
     }
 
+    /// Works on an item, or waits until there is something new.
+    fn step<'a>(&'a self, mut progress: MutexGuard<'a, Progress<R>>) -> MutexGuard<'a, Progress<R>> {
+        match self.claim(&mut progress) {
+            Some(at) => {
+                drop(progress);
+                self.finish(at);
+                self.progress()
+            }
+            None => self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
     fn help(&self) {
         let mut progress = self.progress();
         while !progress.over && progress.next < self.items.len() {
-            match self.claim(&mut progress) {
-                Some(at) => {
-                    drop(progress);
-                    self.finish(at);
-                    progress = self.progress();
-                }
-                None => progress = self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner),
-            }
+            progress = self.step(progress);
         }
     }
 
@@ -81,14 +86,7 @@ impl<T: Sync, R: Send, W: Fn(&T) -> R + Sync> Shared<'_, T, R, W> {
             if at >= self.items.len() {
                 return None;
             }
-            match self.claim(&mut progress) {
-                Some(at) => {
-                    drop(progress);
-                    self.finish(at);
-                    progress = self.progress();
-                }
-                None => progress = self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner),
-            }
+            progress = self.step(progress);
         }
     }
 }

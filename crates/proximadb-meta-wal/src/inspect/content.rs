@@ -6,54 +6,36 @@ use std::sync::Arc;
 
 use proximadb_meta_core::{CollectionMetadata, Namespace, limits};
 
-use crate::avro_bounds;
+use crate::avro_bounds::{self, Walk};
+use crate::codec;
 use crate::decode::{Words, decode};
 
 /// Reads Avro from a slice. `None`: it is not there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    walk: Walk<'a>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { bytes, walk: Walk::new(bytes.get(at..).unwrap_or_default()) }
     }
 
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
-        self.at += 1;
-        Some(byte)
+    fn at(&self) -> usize {
+        self.bytes.len() - self.walk.left()
     }
 
     fn long(&mut self) -> Option<i64> {
-        let mut n = 0_u64;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte()?;
-            n |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some((n >> 1).cast_signed() ^ -(n & 1).cast_signed());
-            }
-        }
-        None
+        self.walk.long().ok()
     }
 
     fn text(&mut self) -> Option<&'a str> {
-        let length = usize::try_from(self.long()?).ok()?;
-        let end = self.at.checked_add(length)?;
-        let text = std::str::from_utf8(self.bytes.get(self.at..end)?).ok()?;
-        self.at = end;
-        Some(text)
+        std::str::from_utf8(self.walk.text().ok()?).ok()
     }
 
-    /// An optional value: the branch of the union, then the value.
     fn optional<T>(&mut self, value: impl FnOnce(&mut Self) -> Option<T>) -> Option<()> {
-        match self.long()? {
-            0 => Some(()),
-            1 => value(self).map(drop),
-            _ => None,
-        }
+        if self.walk.present().ok()? { value(self).map(drop) } else { Some(()) }
     }
 
     /// Passes over an array.
@@ -68,7 +50,7 @@ impl<'a> Reader<'a> {
 
     /// The record that stands here.
     pub(crate) fn record(&mut self) -> Option<Put<'a>> {
-        let offset = self.at;
+        let offset = self.at();
         let (id, name) = (self.text()?, self.text()?);
         self.long()?; // dimension
         self.text()?; // distance_metric
@@ -78,10 +60,7 @@ impl<'a> Reader<'a> {
         }
         self.text()?; // access_pattern
         self.optional(Self::long)?; // retain_days
-        // auto_delete
-        if self.byte()? > 1 {
-            return None;
-        }
+        self.walk.flag().ok()?; // auto_delete
         self.optional(Self::long)?; // expires_at
         self.text()?; // config
         self.optional(Self::text)?; // description
@@ -90,12 +69,12 @@ impl<'a> Reader<'a> {
         self.long()?; // version
         let incarnation = self.long()?;
         self.text()?; // extra
-        Some(Put { id, name, incarnation, offset, bytes: self.bytes.get(offset..self.at)? })
+        Some(Put { id, name, incarnation, offset, bytes: self.bytes.get(offset..self.at())? })
     }
 
     /// The counters that stand here.
     pub(crate) fn count(&mut self) -> Option<Count<'a>> {
-        let offset = self.at;
+        let offset = self.at();
         let id = self.text()?;
         let (incarnation, vectors, bytes) = (self.long()?, self.long()?, self.long()?);
         let within = |n: i64| u64::try_from(n).ok().filter(|n| *n <= limits::MAX_SAFE_INTEGER);
@@ -211,8 +190,7 @@ fn walk<'a, T>(mut items: Items<'a>, item: fn(&mut Reader<'a>) -> Option<T>) -> 
 pub(crate) fn record(namespace: &str, bytes: &[u8]) -> Result<Arc<CollectionMetadata>, String> {
     // A unit with this record alone.
     let mut unit = Vec::with_capacity(bytes.len() + namespace.len() + 6);
-    push_long(&mut unit, namespace.len() as u64);
-    unit.extend_from_slice(namespace.as_bytes());
+    codec::text(namespace, &mut unit);
     unit.extend_from_slice(&[0, 2]);
     unit.extend_from_slice(bytes);
     unit.extend_from_slice(&[0, 0]);
@@ -221,14 +199,4 @@ pub(crate) fn record(namespace: &str, bytes: &[u8]) -> Result<Arc<CollectionMeta
         None => e.to_string(),
     })?;
     decoded.puts.into_iter().next().ok_or_else(|| "a unit cannot be decoded".to_owned())
-}
-
-/// A number of zero or more, as Avro writes it.
-fn push_long(out: &mut Vec<u8>, n: u64) {
-    let mut rest = n << 1;
-    while rest >= 0x80 {
-        out.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
 }

@@ -12,7 +12,7 @@ use proximadb_meta_core::{CollectionMetadata, Namespace, Result};
 use super::Log;
 use crate::codec::{self, Unit};
 use crate::files::{self, checkpoint_name, failed, numbers, segment_name};
-use crate::frame::{self, FileHeader, FileKind, Frame, Kind};
+use crate::frame::{self, FileHeader, FileKind, Kind};
 use crate::sabotage::{Sabotage, sabotaged};
 use crate::storage::{Storage, StorageFile};
 
@@ -94,11 +94,7 @@ impl Checkpoint {
     /// What the file system gives. The checkpoint is then worthless; the log is not.
     pub fn records(&mut self, namespace: &Namespace, records: &[Arc<CollectionMetadata>]) -> Result<()> {
         let unit = Unit { namespace: namespace.clone(), puts: records.to_vec(), ..Unit::default() };
-        self.frames += 1;
-        frame::write(&mut self.buffer, &self.header.salt, (Kind::Unit, self.frames, 0), |out| {
-            codec::encode(&unit, out)
-        })?;
-        self.flush_if_long()
+        self.push(Kind::Unit, |out| codec::encode(&unit, out))
     }
 
     /// Adds the marks and gives the file its name: it is durable when this returns.
@@ -115,9 +111,12 @@ impl Checkpoint {
 
     fn complete(&mut self, restoring: &BTreeSet<Namespace>) -> Result<Covered> {
         for namespace in restoring {
-            self.push(Kind::Restoring, &codec::encode_restoring(namespace, true))?;
+            self.push(Kind::Restoring, |out| {
+                codec::encode_restoring(namespace, true, out);
+                Ok(())
+            })?;
         }
-        self.push(Kind::End, &[])?;
+        self.push(Kind::End, |_| Ok(()))?;
         self.flush()?;
         let number = self.header.number;
         files::settle(&mut *self.file)
@@ -132,14 +131,9 @@ impl Checkpoint {
         let _ = self.storage.remove(&files::temporary_name(&checkpoint_name(self.header.number)));
     }
 
-    fn push(&mut self, kind: Kind, payload: &[u8]) -> Result<()> {
+    fn push(&mut self, kind: Kind, payload: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
         self.frames += 1;
-        let frame = Frame { kind, seq: self.frames, durable_upto: 0, payload };
-        frame::push(&mut self.buffer, &self.header.salt, frame)?;
-        self.flush_if_long()
-    }
-
-    fn flush_if_long(&mut self) -> Result<()> {
+        frame::write(&mut self.buffer, &self.header.salt, (kind, self.frames, 0), payload)?;
         if self.buffer.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
     }
 

@@ -83,16 +83,17 @@ impl Log {
         let durable_upto = if sabotaged(Sabotage::NoDurableMark) { 0 } else { self.last_seq };
         for entry in group {
             seq += 1;
-            let salt = &self.header.salt;
-            match entry {
-                Entry::Unit(unit) => {
-                    frame::write(&mut out, salt, (Kind::Unit, seq, durable_upto), |out| codec::encode(unit, out))?;
-                }
+            let kind = match entry {
+                Entry::Unit(_) => Kind::Unit,
+                Entry::Restoring(..) => Kind::Restoring,
+            };
+            frame::write(&mut out, &self.header.salt, (kind, seq, durable_upto), |out| match entry {
+                Entry::Unit(unit) => codec::encode(unit, out),
                 Entry::Restoring(namespace, on) => {
-                    let payload = &codec::encode_restoring(namespace, *on);
-                    frame::push(&mut out, salt, Frame { kind: Kind::Restoring, seq, durable_upto, payload })?;
+                    codec::encode_restoring(namespace, *on, out);
+                    Ok(())
                 }
-            }
+            })?;
         }
         self.write(&out, seq)?;
         if self.length > self.segment_bytes {
