@@ -46,10 +46,14 @@ pub(crate) fn order_key(field: Field, r: &CollectionMetadata, into: &mut Vec<u8>
     }
 }
 
+/// From the earliest to the latest instant, as numbers without a sign.
+pub(crate) fn time_rank(at: Timestamp) -> u64 {
+    at.as_micros().cast_unsigned() ^ 1 << 63
+}
+
 /// The key of an instant and an id.
 pub(crate) fn time_key(at: Timestamp, id: &str, into: &mut Vec<u8>) {
-    // From the earliest to the latest, as numbers without a sign.
-    into.extend_from_slice(&(at.as_micros().cast_unsigned() ^ 1 << 63).to_be_bytes());
+    into.extend_from_slice(&time_rank(at).to_be_bytes());
     into.extend_from_slice(id.as_bytes());
 }
 

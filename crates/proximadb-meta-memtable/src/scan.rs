@@ -5,11 +5,11 @@ use std::hint::black_box;
 
 use proximadb_meta_core::driver::{Scan, Scanned};
 use proximadb_meta_core::page::{Position, SortKey};
-use proximadb_meta_core::{CollectionMetadata, Field, Order, Timestamp};
+use proximadb_meta_core::{CollectionMetadata, Field, Order};
 
 use crate::chain::At;
 use crate::hint::{Hint, Point, Sets, hint};
-use crate::index::{order_key, time_key};
+use crate::index::{order_key, time_key, time_rank};
 use crate::order::{Keys, Place};
 use crate::settled::Mark;
 use crate::space::Space;
@@ -53,11 +53,11 @@ impl<'a> Read<'a> {
     /// What is at each of the slots, in their order, with whether the keys that an index gave since the mark are exactly the
     /// record's. Goes through them in passes that do not wait for each other, so that memory is fetched for many at once.
     fn visit(&self, since: Mark, slots: &[u32], mut each: impl FnMut(usize, Option<Found<'a>>, bool)) {
-        let (mut touched, mut exact) = (0, Vec::with_capacity(slots.len()));
+        let mut touched = 0;
         for slot in slots {
             touched ^= self.space.slot(*slot).map_or(0, |s| s.seq());
         }
-        self.space.unsettled.exact(since, slots, &mut exact);
+        let exact = self.space.unsettled.exact(since, slots);
         let heads: Vec<Option<Option<Found<'a>>>> = slots
             .iter()
             .map(|slot| {
@@ -161,8 +161,7 @@ impl<'a> Read<'a> {
         let mut steps = keys.steps(self.start(field), down);
         let (mut slots, mut key) = (Vec::with_capacity(BLOCK), Vec::new());
         let mut since = self.space.unsettled.mark();
-        while let Some((packed, range)) = steps.step(self.pin) {
-            let mut entries = range.clone();
+        while let Some((packed, mut entries)) = steps.step(self.pin) {
             while !entries.is_empty() {
                 // Not many more than are likely to be wanted.
                 let some = (self.limit - page.records.len() + 1).clamp(8, BLOCK).min(entries.len());
@@ -207,11 +206,10 @@ impl<'a> Ranked<'a> {
             first.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
             u128::from_be_bytes(first)
         };
-        let time = |at: Timestamp| u128::from(at.as_micros().cast_unsigned() ^ 1 << 63);
         let rank = match order.field() {
             Field::Name => text(&r.name),
-            Field::CreatedAt => time(r.created_at),
-            Field::UpdatedAt => time(r.updated_at),
+            Field::CreatedAt => time_rank(r.created_at).into(),
+            Field::UpdatedAt => time_rank(r.updated_at).into(),
             _ => text(&r.id),
         };
         Self { rank: if order.is_descending() { !rank } else { rank }, record }
@@ -266,6 +264,8 @@ impl<'a> Page<'a> {
 mod tests {
     use std::sync::Arc;
 
+    use proximadb_meta_core::{DistanceMetric, Timestamp};
+
     use super::*;
     use crate::sync::Swap;
 
@@ -283,7 +283,7 @@ mod tests {
             "é",
         ];
         let record = |n: usize| {
-            let mut r = CollectionMetadata::new(texts[n], 1, proximadb_meta_core::DistanceMetric::COSINE);
+            let mut r = CollectionMetadata::new(texts[n], 1, DistanceMetric::COSINE);
             r.id = texts[texts.len() - 1 - n].into();
             r.created_at = Timestamp::from_micros(n as i64 % 3 - 1);
             r.updated_at = Timestamp::from_micros(i64::MIN + n as i64 / 2);

@@ -42,12 +42,12 @@ impl Unsettled {
 
     /// Which of the slots, found in an index since the mark, have no other keys than those of versions that may be seen.
     /// Those whose newest version a reader sees have just the keys that an index says.
-    pub(crate) fn exact(&self, since: Mark, slots: &[u32], exact: &mut Vec<bool>) {
-        exact.clear();
-        exact.extend(slots.iter().map(|s| !self.slots.contains(*s)));
+    pub(crate) fn exact(&self, since: Mark, slots: &[u32]) -> Vec<bool> {
+        let mut exact: Vec<bool> = slots.iter().map(|s| !self.slots.contains(*s)).collect();
         // A key that was read may have been taken out meanwhile, and its slot settled.
         if self.mark() != since && !flawed(Flaw::SettledUnseen) {
             exact.fill(false);
         }
+        exact
     }
 }

@@ -3,6 +3,8 @@
 //! It refuses a directory that is there: a fixture is never written again, only a new format gets a new one.
 #![allow(clippy::unwrap_used, reason = "a helper of tests")]
 
+#[path = "../tests/checkpoint/mod.rs"]
+mod checkpoint;
 #[path = "../tests/content/mod.rs"]
 mod content;
 

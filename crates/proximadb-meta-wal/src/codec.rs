@@ -132,36 +132,16 @@ pub(crate) fn decode_restoring(bytes: &[u8]) -> Result<(Namespace, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use proximadb_meta_core::{DistanceMetric, Incarnation, Retention, limits};
+    use proximadb_meta_core::limits;
 
     use super::*;
     use crate::decode::{Words, decode};
-    use crate::library;
-
-    fn encode(unit: &Unit) -> Result<Vec<u8>> {
-        let mut out = Vec::new();
-        super::encode(unit, &mut out).map(|()| out)
-    }
-
-    fn units() -> [Unit; 3] {
-        let mut full = CollectionMetadata::new("n", 3, DistanceMetric::new("own"));
-        full.id = "i".into();
-        full.incarnation = Incarnation(u64::MAX);
-        full.expires_at = Some(Timestamp::MAX);
-        full.retention = Some(Retention { retain_days: 9, auto_delete: true });
-        full.description = Some("d".repeat(limits::MAX_DESCRIPTION_BYTES).into());
-        full.owner = Some("o".into());
-        full.tags = (0..limits::MAX_TAGS).map(|n| format!("t{n}")).collect();
-        let counters = Counters { id: "c".into(), incarnation: i64::MIN, vectors: (1 << 53) - 1, bytes: 0 };
-        let put = Unit { puts: vec![Arc::new(full)], ..Unit::default() };
-        let rest = Unit { deletes: vec!["a".into(), "b".into()], counters: vec![counters], ..Unit::default() };
-        [Unit::default(), put, rest]
-    }
+    use crate::library::{self, ours, units};
 
     #[test]
     fn what_is_encoded_is_decoded_and_no_prefix_of_it_is() {
-        for unit in units() {
-            let bytes = encode(&unit).unwrap();
+        for unit in units(&"d".repeat(limits::MAX_DESCRIPTION_BYTES), limits::MAX_TAGS) {
+            let bytes = ours(&unit).unwrap();
             assert_eq!(bytes, library::encode(&unit), "the Avro library writes the same");
             assert_eq!(decode(&bytes, &mut Words::default()).unwrap(), unit);
             for cut in 0..bytes.len() {
@@ -179,9 +159,9 @@ mod tests {
     #[test]
     fn a_unit_that_could_not_be_read_back_is_not_written() {
         let many = Unit { deletes: vec![String::from("x"); MAX_ENTRIES + 1], ..Unit::default() };
-        assert_eq!(encode(&many).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(ours(&many).unwrap_err().kind(), ErrorKind::InvalidInput);
         let most = Unit { deletes: vec![String::from("x"); MAX_ENTRIES], ..Unit::default() };
-        assert_eq!(decode(&encode(&most).unwrap(), &mut Words::default()).unwrap(), most);
+        assert_eq!(decode(&ours(&most).unwrap(), &mut Words::default()).unwrap(), most);
     }
     #[test]
     fn numbers_of_every_length_are_written_as_the_library_writes_them() {
@@ -194,7 +174,7 @@ mod tests {
                     bytes: 0,
                 };
                 let unit = Unit { counters: vec![counters], ..Unit::default() };
-                assert_eq!(encode(&unit).unwrap(), library::encode(&unit), "{n}");
+                assert_eq!(ours(&unit).unwrap(), library::encode(&unit), "{n}");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Units from bytes: one pass over the Avro datum, straight into records.
 //!
-//! The Avro library reads every text into memory of its own and knows no limits; this reads the one schema there is, about
-//! three times as fast. That both read the same is a test.
+//! The Avro library reads every text into memory of its own and knows no limits; this reads the one schema there is, a record of
+//! half a kilobyte in half the time (and `codec` writes it in a seventh). That both read and write the same is a test.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -150,28 +150,7 @@ fn record(walk: &mut Walk<'_>, words: &mut Words) -> Read<CollectionMetadata> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{codec, library};
-
-    fn encode(unit: &Unit) -> Result<Vec<u8>> {
-        let mut out = Vec::new();
-        codec::encode(unit, &mut out).map(|()| out)
-    }
-
-    fn units() -> [Unit; 3] {
-        let mut full = CollectionMetadata::new("n", 3, DistanceMetric::new("own"));
-        full.id = "i".into();
-        full.incarnation = Incarnation(u64::MAX);
-        full.expires_at = Some(Timestamp::MAX);
-        full.retention = Some(Retention { retain_days: 9, auto_delete: true });
-        full.description = Some("d\u{e9}".into());
-        full.owner = Some("o".into());
-        full.config = ConfigJson::parse("{\"a\":1}").unwrap();
-        full.tags = ["t1", "t2"].into();
-        let counters = Counters { id: "c".into(), incarnation: i64::MIN, vectors: (1 << 53) - 1, bytes: 0 };
-        let put = Unit { puts: vec![Arc::new(full)], ..Unit::default() };
-        let rest = Unit { deletes: vec!["a".into(), "b".into()], counters: vec![counters], ..Unit::default() };
-        [Unit::default(), put, rest]
-    }
+    use crate::library::{self, ours, units};
 
     /// Reads with both, and compares.
     fn agree(bytes: &[u8], what: &str) -> bool {
@@ -186,8 +165,8 @@ mod tests {
     #[test]
     fn every_changed_byte_and_every_cut_is_read_as_the_library_reads_it() {
         let mut read = 0;
-        for (n, unit) in units().into_iter().enumerate() {
-            let bytes = encode(&unit).unwrap();
+        for (n, unit) in units("d\u{e9}", 2).into_iter().enumerate() {
+            let bytes = ours(&unit).unwrap();
             assert_eq!(decode(&bytes, &mut Words::default()).unwrap(), unit);
             for cut in 0..bytes.len() {
                 assert!(!agree(&bytes[..cut], &format!("unit {n} cut at {cut}")));
@@ -205,7 +184,7 @@ mod tests {
 
     #[test]
     fn equal_owners_and_tags_share_memory() {
-        let bytes = encode(&units()[1]).unwrap();
+        let bytes = ours(&units("d", 2)[1]).unwrap();
         let mut words = Words::default();
         let [a, b] = [(); 2].map(|()| decode(&bytes, &mut words).unwrap());
         let (a, b) = (&a.puts[0], &b.puts[0]);

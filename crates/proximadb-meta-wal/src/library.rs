@@ -12,7 +12,7 @@ use proximadb_meta_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::avro_bounds;
-use crate::codec::{Counters, Unit};
+use crate::codec::{self, Counters, Unit};
 
 static UNIT: LazyLock<Schema> = LazyLock::new(|| Schema::parse_str(include_str!("unit.v1.avsc")).unwrap());
 static READER: LazyLock<GenericDatumReader<'static>> =
@@ -166,4 +166,27 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Unit> {
         |c: CountersV1| Counters { id: c.id, incarnation: c.incarnation, vectors: c.vectors, bytes: c.bytes };
     let counters = v1.counters.into_iter().map(counters).collect();
     Ok(Unit { namespace, deletes: v1.deletes, puts, counters })
+}
+
+/// An empty unit, one with a record of every field, one with the other parts.
+pub(crate) fn units(description: &str, tags: usize) -> [Unit; 3] {
+    let mut full = CollectionMetadata::new("n", 3, DistanceMetric::new("own"));
+    full.id = "i".into();
+    full.incarnation = Incarnation(u64::MAX);
+    full.expires_at = Some(Timestamp::MAX);
+    full.retention = Some(Retention { retain_days: 9, auto_delete: true });
+    full.description = Some(description.into());
+    full.owner = Some("o".into());
+    full.config = ConfigJson::parse("{\"a\":1}").unwrap();
+    full.tags = (0..tags).map(|n| format!("t{n}")).collect();
+    let counters = Counters { id: "c".into(), incarnation: i64::MIN, vectors: (1 << 53) - 1, bytes: 0 };
+    let put = Unit { puts: vec![Arc::new(full)], ..Unit::default() };
+    let rest = Unit { deletes: vec!["a".into(), "b".into()], counters: vec![counters], ..Unit::default() };
+    [Unit::default(), put, rest]
+}
+
+/// The bytes of a unit as we write them.
+pub(crate) fn ours(unit: &Unit) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    codec::encode(unit, &mut out).map(|()| out)
 }

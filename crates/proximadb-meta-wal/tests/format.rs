@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod bytes;
+mod checkpoint;
 mod content;
 mod store;
 

@@ -1,6 +1,7 @@
 //! Inspect and verify on real directories: what they list, what they find, and that they change nothing.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod checkpoint;
 mod store;
 
 use std::collections::BTreeSet;

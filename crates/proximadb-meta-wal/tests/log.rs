@@ -1,25 +1,19 @@
 //! The log against damage, truncation and foreign directories.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod checkpoint;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use checkpoint::checkpoint;
 use proximadb_meta_core::{CollectionMetadata, DistanceMetric, ErrorKind, Incarnation, Namespace};
 use proximadb_meta_wal::log::{Counters, Entry, Log, Unit};
 use proximadb_meta_wal::{FileStorage, State};
 
 fn open(dir: &Path) -> proximadb_meta_core::Result<(Log, State)> {
     Log::open(Arc::new(FileStorage::new(dir)), 1 << 20).map(|o| (o.state(), o.log)).map(|(state, log)| (log, state))
-}
-
-fn checkpoint(log: &mut Log, state: &State) {
-    let mut file = log.begin_checkpoint().unwrap();
-    for (namespace, records) in &state.records {
-        file.records(namespace, &records.values().cloned().collect::<Vec<_>>()).unwrap();
-    }
-    let covered = file.finish(&state.restoring).unwrap();
-    log.end_checkpoint(covered);
 }
 
 fn put(n: u64) -> Entry {

@@ -1,6 +1,7 @@
 //! What a salvage keeps, what it calls doubtful, and what it never does.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod checkpoint;
 mod store;
 
 use std::fs;

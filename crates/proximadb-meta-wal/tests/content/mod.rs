@@ -88,12 +88,7 @@ pub(crate) fn write_store(dir: &Path, seal: bool) {
 
     let opened = open(dir);
     let (state, mut log) = (opened.state(), opened.log);
-    let mut file = log.begin_checkpoint().unwrap();
-    for (namespace, records) in &state.records {
-        file.records(namespace, &records.values().cloned().collect::<Vec<_>>()).unwrap();
-    }
-    let covered = file.finish(&state.restoring).unwrap();
-    log.end_checkpoint(covered);
+    crate::checkpoint::checkpoint(&mut log, &state);
 
     log.append(&[mark("restored", false)]).unwrap();
     // A swap of names needs a third one.

@@ -58,12 +58,7 @@ pub(crate) fn write(dir: &Path, entries: &[Entry], seal: bool) {
 pub(crate) fn checkpoint(dir: &Path) {
     let opened = open(dir, 1 << 20).unwrap();
     let (state, mut log) = (opened.state(), opened.log);
-    let mut file = log.begin_checkpoint().unwrap();
-    for (namespace, records) in &state.records {
-        file.records(namespace, &records.values().cloned().collect::<Vec<_>>()).unwrap();
-    }
-    let covered = file.finish(&state.restoring).unwrap();
-    log.end_checkpoint(covered);
+    crate::checkpoint::checkpoint(&mut log, &state);
 }
 
 /// Every file with its content and the time of its last change.
