@@ -118,6 +118,10 @@ fn a_checkpoint_is_counted_and_what_it_covers_goes() {
     // Of the log what the checkpoint does not cover.
     assert!(position.log_bytes < open_bytes);
     assert_eq!(position.log_bytes, length(dir.path(), 3) + 64);
+    // The next one takes its place.
+    let covered = log.begin_checkpoint().unwrap().finish(&[].into()).unwrap();
+    log.end_checkpoint(covered);
+    assert_eq!(names(dir.path()), ["FORMAT", "LOCK", "checkpoint-0000000005.ckpt", "wal-0000000005.log"]);
 }
 
 #[test]
