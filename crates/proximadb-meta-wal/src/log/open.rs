@@ -7,7 +7,7 @@ use proximadb_meta_core::{Error, ErrorKind, Result};
 
 use super::{Covered, Log, MARKER_TEXT, NEW_TEXT, bad_marker, begin_segment};
 use crate::catalog::Catalog;
-use crate::files::{self, LOCK, MARKER, checkpoint_name, failed, numbers, segment_name, temporary_name};
+use crate::files::{self, LOCK, MARKER, checkpoint_name, failed, is_log_file, numbers, segment_name, temporary_name};
 use crate::frame::{FILE_HEADER, FileHeader, FileKind, damaged};
 use crate::recover::{self, State};
 use crate::sabotage::{Sabotage, sabotaged};
@@ -231,14 +231,9 @@ fn refuse_unmarked(s: &dyn Storage, names: &[String]) -> Result<()> {
 /// Removes what the checkpoint `first` covers, and what was never finished.
 fn clean_up(s: &dyn Storage, names: &[String], first: u64) -> Result<()> {
     let old = |of: fn(u64) -> String| numbers(names, of).into_iter().filter(|n| *n < first).map(of).collect::<Vec<_>>();
-    let unfinished = names.iter().filter(|n| n.strip_suffix(".tmp").is_some_and(is_ours)).cloned();
+    let unfinished = names.iter().filter(|n| n.ends_with(".tmp") && is_log_file(n)).cloned();
     for name in old(segment_name).into_iter().chain(old(checkpoint_name)).chain(unfinished) {
         s.remove(&name).map_err(|e| failed(s, "a file that is no longer needed cannot be removed", e))?;
     }
     Ok(())
-}
-
-fn is_ours(name: &str) -> bool {
-    let one = [name.to_owned()];
-    name == MARKER || !numbers(&one, segment_name).is_empty() || !numbers(&one, checkpoint_name).is_empty()
 }
