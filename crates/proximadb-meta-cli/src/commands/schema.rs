@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn the_status_tells_what_is_applied_and_what_is_not() {
         let rows = rows(&report());
-        assert_eq!(rows[0], ["1", "first", "aa", "1970-01-01T00:00:00Z"]);
+        assert_eq!(rows[0], ["1", "first", "aa", "1970-01-01T00:00:00.000000Z"]);
         assert_eq!(rows[1], ["2", "unknown", "bb", "-"]);
         assert_eq!(rows[2], ["3", "third", "cc", "pending"]);
     }

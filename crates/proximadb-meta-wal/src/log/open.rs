@@ -90,6 +90,7 @@ impl Log {
         let mut file = begin_segment(s, &header, &name).map_err(at("the first segment cannot be written"))?;
         files::give_name(s, &mut *file, &name).map_err(at("the first segment cannot be named"))?;
         files::write_file(s, MARKER, MARKER_TEXT).map_err(at("the marker cannot be written"))?;
+        tracing::info!(directory = %s.place().display(), "made a new log");
         let log = Self {
             storage,
             _lock: lock,
@@ -163,6 +164,17 @@ impl Log {
             .open_write(&segment_name(tail.header.number))
             .map_err(at("the last segment cannot be opened for writing"))?;
         if tail.end < bytes.len() && !sabotaged(Sabotage::TailLeft) {
+            // Zeros that were written ahead are cut off as well: nothing is lost with them.
+            let torn = bytes.get(tail.end..).unwrap_or_default().iter().any(|b| *b != 0);
+            if torn {
+                let (segment, bytes) = (tail.header.number, bytes.len() - tail.end);
+                tracing::warn!(
+                    segment,
+                    byte = tail.end,
+                    bytes,
+                    "cutting off a torn tail, which was never acknowledged"
+                );
+            }
             file.set_length(tail.end as u64).map_err(at("a torn tail cannot be cut off"))?;
         }
         // What was replayed may never have been synced, and later frames and segments will say that it was. If a sync of it
@@ -174,6 +186,8 @@ impl Log {
                 .map_err(at("the last group cannot be written again"))?;
         }
         file.sync_data().map_err(at("the last segment cannot be synced"))?;
+        let (segments, entries) = (live.len(), seq - covered.seq);
+        tracing::debug!(directory = %s.place().display(), segments, entries, seq, "replayed the log");
         let log = Self {
             storage,
             _lock: lock,
