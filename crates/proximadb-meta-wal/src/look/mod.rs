@@ -78,3 +78,27 @@ fn hidden(subject: &str, e: impl std::fmt::Display) -> Finding {
     let fix = "run it as the user that the catalog belongs to, on the machine that holds it";
     Finding::note(subject, format!("it cannot be looked at: {e}"), fix)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proximadb_meta_core::report::{Severity, StoreFormat};
+
+    use super::*;
+    use crate::log::Log;
+    use crate::sim::SimDisk;
+
+    #[test]
+    fn a_storage_that_is_no_directory_is_looked_at_through_its_names() {
+        let disk = SimDisk::default();
+        let opened = Log::open(Arc::new(disk.clone()), 1 << 20).unwrap();
+        let findings = open(&disk, 1 << 20);
+        let of = |subject: &str| findings.iter().find(|f| f.subject == subject).unwrap();
+        assert!(of("directory").found.contains("of the program's own"), "{findings:?}");
+        assert!(findings.iter().all(|f| f.severity == Severity::Ok), "{findings:?}");
+        assert_eq!(of("log").value.map(|v| v.number), Some(crate::frame::FILE_HEADER as u64));
+        assert_eq!(schema(&disk).unwrap().format, Some(StoreFormat::strict(1)));
+        drop(opened);
+    }
+}
