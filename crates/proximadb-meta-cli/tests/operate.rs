@@ -1,4 +1,5 @@
 //! What an operator asks: doctor, schema, maintain, completions, YAML, traces of the library.
+#![allow(clippy::panic, reason = "helpers of tests")]
 
 mod common;
 

@@ -28,6 +28,10 @@
 //!   With the default [`push`](Driver::push) `scan.filter` is always `None`, and the adapter filters. Only orders among the
 //!   declared [`Capabilities::orders`] are asked for.
 //! * **[`mark_restoring`](Driver::mark_restoring)** is called by a restore alone. A driver without one answers `Unsupported`.
+//! * **[`schema`](Driver::schema)** and **[`diagnose`](Driver::diagnose)** are for operators, each with its capability. A store whose
+//!   [`connect`](crate::registry::BackendPlugin::connect) migrates it gives its plugin a
+//!   [`schema`](crate::registry::BackendPlugin::schema) of its own, so that a plan changes nothing; one that can be looked at from
+//!   outside gives it an [`examine`](crate::registry::BackendPlugin::examine).
 //! * **Errors** are for what went wrong, with the kind that tells a caller what to do (`Unavailable`, `Timeout`, `Throttled`,
 //!   `StorageFull`, `Corruption`, ...). A write whose outcome is not known is an error with
 //!   [`Retry::UnknownOutcome`](crate::Retry::UnknownOutcome), never "failed".

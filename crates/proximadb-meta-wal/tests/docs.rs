@@ -1,5 +1,6 @@
 //! The documents for operators: every error text that they quote is one of the sources, every error of the log is quoted, every
 //! option is told.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::path::Path;
 

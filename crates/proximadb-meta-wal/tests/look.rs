@@ -1,4 +1,5 @@
 //! Schema and diagnosis of a log directory: read from the files, from inside and from outside, also where it does not open.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

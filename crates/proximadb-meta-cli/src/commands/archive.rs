@@ -51,11 +51,11 @@ impl Restore {
         let nowhere = proximadb_meta::connect("memory://").await?;
         let rehearsed = nowhere.restore(&self.id, &self.location, RestoreOptions::default()).await;
         // Without the words of where it was rehearsed.
-        let plain = |e: Error| {
-            let error = Error::new(e.kind(), e.message());
-            e.hint().map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint))
+        let plain = |e: Error| match e.hint() {
+            Some(hint) => Error::new(e.kind(), e.message()).with_hint(hint),
+            None => Error::new(e.kind(), e.message()),
         };
-        rehearsed.map(drop).map_err(|e| plain(e).into())
+        Ok(rehearsed.map(drop).map_err(plain)?)
     }
 
     pub(crate) async fn run(self, s: &Session) -> Result<u8> {

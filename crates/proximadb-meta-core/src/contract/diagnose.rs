@@ -18,6 +18,8 @@ impl<D: Driver> Contract<D> {
         let serves = health.status != HealthStatus::Down;
         let mut findings = vec![of_health(health), of_durability(capabilities.durability)];
         findings.push(of_batches(capabilities.atomic_batch));
+        let version = self.shared.driver.descriptor().store_version.as_deref();
+        findings.extend(version.map(|version| Finding::ok("store version", version)));
         if serves && capabilities.orders.contains(&Field::UpdatedAt) {
             findings.push(self.of_clock().await);
         }
