@@ -7,6 +7,7 @@ use std::path::Path;
 
 use proximadb_meta_core::report::Finding;
 use rustix::fs::Access;
+use rustix::io::Errno;
 
 use super::hidden;
 use crate::files::{LOCK, MARKER, is_log_file};
@@ -54,8 +55,9 @@ fn owner(dir: &Path, m: &Metadata) -> Vec<Finding> {
             Finding::warning("owner", found, fix)
         });
     }
-    // A read-only mount is told of the file system.
-    if let Err(e) = rustix::fs::access(dir, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+    let access = rustix::fs::access(dir, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+    // That the file system is mounted read-only is said of that.
+    if let Err(e) = access.or_else(|e| if e == Errno::ROFS { Ok(()) } else { Err(e) }) {
         let found = format!("this user may not list, enter and write {shown}: {}", io::Error::from(e));
         findings.push(Finding::problem("access", found, "give this user the directory with mode 0700"));
     }
