@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use common::Place;
 
 /// Commands that only read, or change what is there.
-const NOT_MAKING: [&[&str]; 11] = [
+const NOT_MAKING: [&[&str]; 15] = [
     &["ls"],
     &["get", "x"],
     &["count"],
@@ -23,6 +23,10 @@ const NOT_MAKING: [&[&str]; 11] = [
     &["backup", "b"],
     &["set", "x", "owner=y"],
     &["rm", "x"],
+    &["maintain"],
+    &["schema", "status"],
+    &["schema", "plan"],
+    &["schema", "apply", "--yes"],
     &["rm", "--filter", "owner:*", "--yes"],
 ];
 
@@ -140,10 +144,17 @@ fn what_is_not_permitted_is_exit_code_6() {
         assert_eq!(said.code, Some(6), "{args:?}: {}", said.err);
         assert!(said.err.contains("error: ") && said.err.contains("ermission denied"), "{args:?}: {}", said.err);
     }
+    let said = user.run(&["doctor", "-o", "ndjson"]);
+    let access = said.out.lines().map(common::json).find(|f| f["subject"] == "access");
+    assert_eq!(said.code, Some(6), "{}", said.out);
+    assert_eq!(access.expect("it is looked at")["severity"], "problem", "{}", said.out);
     // The directory cannot even be looked into: that is no catalog that is missing.
     mode(&metadata, 0o000);
     let said = user.run(&["ls"]);
     assert_eq!(said.code, Some(6), "{}", said.err);
+    let said = user.run(&["doctor"]);
+    assert_eq!(said.code, Some(6), "{}", said.out);
+    assert!(said.out.contains("problem  opening") && said.out.contains("files"), "{}", said.out);
     mode(&metadata, 0o700);
     mode(place.path(), 0o755);
     mode(&place.at("data"), 0o755);

@@ -28,6 +28,10 @@
 //!   With the default [`push`](Driver::push) `scan.filter` is always `None`, and the adapter filters. Only orders among the
 //!   declared [`Capabilities::orders`] are asked for.
 //! * **[`mark_restoring`](Driver::mark_restoring)** is called by a restore alone. A driver without one answers `Unsupported`.
+//! * **[`schema`](Driver::schema)** and **[`diagnose`](Driver::diagnose)** are for operators, each with its capability. A store whose
+//!   [`connect`](crate::registry::BackendPlugin::connect) migrates it gives its plugin a
+//!   [`schema`](crate::registry::BackendPlugin::schema) of its own, so that a plan changes nothing; one that can be looked at from
+//!   outside gives it an [`examine`](crate::registry::BackendPlugin::examine).
 //! * **Errors** are for what went wrong, with the kind that tells a caller what to do (`Unavailable`, `Timeout`, `Throttled`,
 //!   `StorageFull`, `Corruption`, ...). A write whose outcome is not known is an error with
 //!   [`Retry::UnknownOutcome`](crate::Retry::UnknownOutcome), never "failed".
@@ -45,7 +49,10 @@ use crate::filter::{Literal, Normal};
 use crate::limits::MAX_SAFE_INTEGER;
 use crate::page::{Order, Position};
 use crate::record::{CollectionMetadata, Incarnation};
-use crate::report::{BackendStats, BackupOptions, BackupReport, Descriptor, Health, RestoreOptions, RestoreReport};
+use crate::report::{
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, RestoreOptions, RestoreReport,
+    SchemaAction, SchemaReport,
+};
 
 /// What a point read looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -383,6 +390,20 @@ pub trait Driver: Send + Sync + 'static {
     fn maintain(&self, call: &Call) -> impl Future<Output = Result<String>> + Send {
         let _ = call;
         async { Err(Error::unsupported("this backend has no maintenance")) }
+    }
+
+    /// The layout of the store, or its change. `Status` and `Plan` change nothing. The format is read from the store, not from
+    /// a memory of it.
+    fn schema(&self, call: &Call, action: SchemaAction) -> impl Future<Output = Result<SchemaReport>> + Send {
+        let _ = (call, action);
+        async { Err(Error::unsupported("this backend has no schema")) }
+    }
+
+    /// Looks the store over: what only the driver can see. The adapter adds health, durability, batch limits and the clock by
+    /// itself. A thing that cannot be looked at is a finding that says so, not an error.
+    fn diagnose(&self, call: &Call) -> impl Future<Output = Result<Vec<Finding>>> + Send {
+        let _ = call;
+        async { Err(Error::unsupported("this backend has no diagnosis")) }
     }
 
     /// Finishes what was accepted, releases the store. Idempotent.

@@ -39,7 +39,8 @@
 //! 15. **Unsupported** is refused before any effect. Numbers in statistics are measured or `None`.
 //! 16. **Durability** is a [capability](Durability); an acknowledgement means at least that.
 //! 17. **Backup and restore** verify before they say done; a namespace marked as restoring refuses use.
-//! 18. **Evolution.** A store holds its format and refuses a newer one with the reason.
+//! 18. **Evolution.** A store holds its format and refuses a newer one with the reason; [`MetadataBackend::schema`] tells it, and
+//!     applies what an older one needs.
 //!
 //! Dropping the future of a write leaves the write not started, or completing by itself; never half done. Everything works on
 //! a current-thread runtime. Deadlines need tokio's time driver.

@@ -5,6 +5,8 @@
 //! the backend does not declare is listed as ignored, with the reason as its kind. Everything is counted by seed: nothing
 //! sleeps, and a failure is the same failure when it is run again.
 //!
+//! [`docs`] holds a backend's list of its errors against its sources.
+//!
 //! What several threads did at once is recorded as a [`history`], and checked for one order of the calls that explains every
 //! answer.
 //!
@@ -17,6 +19,7 @@ pub mod bugs;
 mod cancel;
 pub mod case;
 mod concurrency;
+pub mod docs;
 pub mod fixture;
 pub mod history;
 pub mod matrix;

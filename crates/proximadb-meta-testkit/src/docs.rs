@@ -1,0 +1,145 @@
+//! Whether a backend's `docs/troubleshooting.md` tells the truth: every error text that it quotes is one of the sources.
+//!
+//! The document has a section a kind of error, named by it (``## `Locked` ``), and tables of three columns: the text in
+//! backticks, with `...` for what varies, its cause, what to do. Sections with other headings may have such tables too.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Checks a document against the `.rs` files below some directories; how many texts it quotes.
+///
+/// # Errors
+/// In words: a quoted text that no string of the sources says, a section named by something that looks like a kind and is
+/// none, a row without a cause or without what to do, a document without rows, a directory that cannot be read.
+pub fn check_troubleshooting(document: &str, sources: &[&Path]) -> Result<usize, String> {
+    let mut said = BTreeSet::new();
+    for directory in sources {
+        collect(directory, &mut said)?;
+    }
+    let mut wrong: Vec<String> =
+        kinds(document).filter(|k| !said.contains(*k)).map(|k| format!("no kind: {k}")).collect();
+    let rows = rows(document);
+    for row in &rows {
+        match row.as_slice() {
+            [text, cause, remedy] if !cause.is_empty() && !remedy.is_empty() => {
+                let quoted = text.trim_matches('`');
+                if quoted.len() + 2 != text.len() || !said.contains(quoted) {
+                    wrong.push(format!("no source says: {text}"));
+                }
+            }
+            other => wrong.push(format!("not a text, a cause and what to do: {other:?}")),
+        }
+    }
+    match (wrong.is_empty(), rows.len()) {
+        (true, 0) => Err("the document quotes nothing".to_owned()),
+        (true, n) => Ok(n),
+        _ => Err(wrong.join("\n")),
+    }
+}
+
+/// The strings of Rust sources as the document would quote them: `...` for each placeholder.
+///
+/// # Errors
+/// A directory that cannot be read, in words.
+pub fn texts_of(directory: &Path) -> Result<BTreeSet<String>, String> {
+    let mut said = BTreeSet::new();
+    collect(directory, &mut said)?;
+    Ok(said)
+}
+
+fn kinds(document: &str) -> impl Iterator<Item = &str> {
+    document.lines().filter_map(|l| l.strip_prefix("## `")?.strip_suffix('`'))
+}
+
+/// The cells of the rows whose first one is code.
+fn rows(document: &str) -> Vec<Vec<&str>> {
+    let rows = document.lines().filter(|l| l.starts_with("| `"));
+    rows.map(|l| l.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+}
+
+fn collect(directory: &Path, said: &mut BTreeSet<String>) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", directory.display());
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            collect(&path, said)?;
+        } else if path.extension().is_some_and(|x| x == "rs") {
+            said.extend(strings(&std::fs::read_to_string(&path).map_err(failed)?));
+        }
+    }
+    Ok(())
+}
+
+/// The string literals of a source, outside comments.
+fn strings(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = source;
+    while let Some(at) = rest.find(['"', '/', '\'']) {
+        let after = rest.get(at..).unwrap_or_default();
+        rest = if let Some(text) = after.strip_prefix('"') {
+            let (literal, end) = literal(text);
+            found.push(literal);
+            end
+        } else if after.starts_with("//") {
+            after.split_once('\n').map_or("", |(_, next)| next)
+        } else if let Some(next) = after.strip_prefix("'\"'").or_else(|| after.strip_prefix("'\\\"'")) {
+            // The character, which begins no string.
+            next
+        } else {
+            after.get(1..).unwrap_or_default()
+        };
+    }
+    found
+}
+
+/// A literal up to its closing quote, and what follows that.
+fn literal(text: &str) -> (String, &str) {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => match chars.next() {
+                // The line goes on below, without its indentation.
+                Some('\n') => chars = chars.as_str().trim_start().chars(),
+                Some(escaped) => out.push(escaped),
+                None => break,
+            },
+            '{' if chars.as_str().starts_with('{') => out.extend(chars.next()),
+            '{' => {
+                out.push_str("...");
+                chars = chars.as_str().split_once('}').map_or("", |(_, after)| after).chars();
+            }
+            '}' if chars.as_str().starts_with('}') => out.extend(chars.next()),
+            c => out.push(c),
+        }
+    }
+    (out, chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_those_of_the_code() {
+        let source = "// a \"comment\"\nlet q = '\"'; let r = '\\\"'; f(\"one {x:?} \\\"two\\\" \\\n      three\", \"{{}}\"); 'a: loop {}";
+        assert_eq!(strings(source), ["one ... \"two\" three", "{}"]);
+        assert_eq!(strings("\"open"), ["open"]);
+    }
+
+    #[test]
+    fn a_document_is_held_against_its_sources() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("deep")).unwrap();
+        std::fs::write(dir.path().join("deep/a.rs"), "\"Locked\"; \"{n} is taken\"").unwrap();
+        let check = |document: &str| check_troubleshooting(document, &[dir.path()]);
+        let good = "# x\n\n## `Locked`\n\n| Text | Cause | What to do |\n|---|---|---|\n| `... is taken` | x | y |\n";
+        assert_eq!(check(good), Ok(1));
+        assert!(check(&good.replace("Locked", "Lokced")).unwrap_err().contains("no kind: Lokced"));
+        assert!(check(&good.replace("is taken", "is gone")).unwrap_err().contains("`... is gone`"));
+        assert!(check(&good.replace(" | y", "")).unwrap_err().contains("what to do"));
+        assert!(check("## `Locked`\n").unwrap_err().contains("nothing"));
+        assert!(check_troubleshooting(good, &[Path::new("/no/such/place")]).unwrap_err().contains("/no/such/place"));
+    }
+}
