@@ -280,13 +280,16 @@ pub struct Scan {
     pub after: Option<Position>,
     /// Most records to return, at least 1.
     pub limit: usize,
+    /// The answer's [`access`](Scanned::access) is wanted; a store for which it is another question may leave it empty
+    /// otherwise.
+    pub explain: bool,
 }
 
 impl Scan {
     /// A scan of everything by `order`.
     #[must_use]
     pub fn new(order: Order, limit: usize) -> Self {
-        Self { filter: None, order, after: None, limit }
+        Self { filter: None, order, after: None, limit, explain: false }
     }
 }
 
