@@ -16,6 +16,7 @@ use crate::report::{
     BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, RestoreOptions, RestoreReport,
     SchemaAction, SchemaReport,
 };
+use crate::search::{Ranked, SearchRequest};
 
 /// A collection catalog. Object safe; held as `Arc<dyn MetadataBackend>`.
 ///
@@ -129,6 +130,17 @@ pub trait MetadataBackend: Send + Sync + Debug {
     async fn maintain(&self) -> Result<String> {
         Err(Error::unsupported("maintain is not offered by this backend"))
     }
+
+    /// The records that fit a few words best, best first, by the store's own ranking.
+    ///
+    /// # Errors
+    /// `Unsupported` where the capability `ranked_text` is not declared; `InvalidInput` for a query without a word, a limit
+    /// outside `1..=1000`, a filter over its limits.
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        let _ = request;
+        Err(Error::unsupported("ranked search is not offered by this backend"))
+    }
+
     /// The layout of the store: its format, the migrations it went through, the ones it needs; or applies those. `Status` and
     /// `Plan` change nothing, also where somebody else applies at the same time. Of several callers that apply at once each
     /// migration is run by one.

@@ -11,7 +11,7 @@ use proximadb_meta_core::report::{
 };
 use proximadb_meta_core::{
     Capabilities, CollectionMetadata, Filter, ListRequest, MetadataBackend, MetadataLayer, Namespace, Operation,
-    Outcome, Page, Result, StatsDelta,
+    Outcome, Page, Ranked, Result, SearchRequest, StatsDelta,
 };
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
@@ -166,6 +166,11 @@ impl MetadataBackend for Traced {
     async fn maintain(&self) -> Result<String> {
         self.traced("maintain", self.inner.maintain()).await
     }
+
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        self.traced("search", self.inner.search(request)).await
+    }
+
     async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
         self.traced("schema", self.inner.schema(action)).await
     }

@@ -1,14 +1,15 @@
-//! Backups: the portable archive, read in one transaction.
+//! Backups: the portable archive, read in one transaction; or SQLite's own format.
 
 use proximadb_meta_archive::ArchiveSource;
 use proximadb_meta_core::driver::Scan;
 use proximadb_meta_core::page::Position;
-use proximadb_meta_core::report::{BackupOptions, BackupReport, RestoreOptions, RestoreReport};
+use proximadb_meta_core::report::{BackupFormat, BackupOptions, BackupReport, RestoreOptions, RestoreReport};
 use proximadb_meta_core::{Call, Order, Result};
 
 use crate::driver::{SqliteDriver, records};
 use crate::error::failed;
 use crate::group::end;
+use crate::native;
 use crate::row::Record;
 use crate::scan;
 
@@ -19,8 +20,11 @@ pub(crate) async fn backup(
     driver: &SqliteDriver,
     call: &Call,
     location: &str,
-    _options: BackupOptions,
+    options: BackupOptions,
 ) -> Result<BackupReport> {
+    if options.format == BackupFormat::Native {
+        return native::backup(driver, call, location).await;
+    }
     let source = ArchiveSource {
         namespace: &call.namespace,
         records: snapshot(driver, call).await?,
@@ -37,6 +41,9 @@ pub(crate) async fn restore(
     location: &str,
     options: RestoreOptions,
 ) -> Result<RestoreReport> {
+    if let Some(directory) = native::find(location, id)? {
+        return native::restore(driver, call, directory, id, options).await;
+    }
     proximadb_meta_archive::restore(driver, call, id, location, options).await
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
+use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::page::Position;
 use proximadb_meta_core::report::{
@@ -13,7 +13,7 @@ use proximadb_meta_core::report::{
 };
 use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
-    Order, Result, Retry,
+    Order, Ranked, Result, Retry,
 };
 use sqlx::ConnectOptions as _;
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +35,7 @@ pub struct SqliteDriver {
     pub(crate) path: PathBuf,
     pub(crate) readers: Readers,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) patience: Duration,
     requests: mpsc::UnboundedSender<Request>,
     closed: AtomicBool,
 }
@@ -77,13 +78,14 @@ async fn try_open(path: &Path, options: &SqliteOptions) -> Result<Contract<Sqlit
         path: path.to_owned(),
         readers: Readers::new(options.reader(path), options.readers),
         progress,
+        patience: options.busy_timeout,
         requests,
         closed: AtomicBool::new(false),
     }))
 }
 
 /// SQLite is compiled in: its version is known without asking.
-fn version() -> String {
+pub(crate) fn version() -> String {
     format!("SQLite {}", String::from_utf8_lossy(libsqlite3_sys::SQLITE_VERSION.to_bytes()))
 }
 
@@ -95,8 +97,10 @@ pub(crate) fn capabilities() -> Capabilities {
     c.multi_process = true;
     c.portable_backup = true;
     c.snapshot_backup = true;
+    c.native_backup = true;
     c.explain = true;
     c.maintain = true;
+    c.ranked_text = true;
     c
 }
 
@@ -193,6 +197,11 @@ impl Driver for SqliteDriver {
     async fn maintain(&self, call: &Call) -> Result<String> {
         self.usable()?;
         self.ask(|reply| Request::Maintain { now: call.now, reply }).await
+    }
+
+    async fn search(&self, call: &Call, search: Search) -> Result<Vec<Ranked>> {
+        self.usable()?;
+        crate::search::search(self, call, search).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -142,6 +142,19 @@ async fn is_current(connection: &mut SqliteConnection) -> Result<bool> {
     Ok(applied(connection).await? == MIGRATIONS.len())
 }
 
+/// Checks that a database is a catalog of ours with every step applied, without changing it.
+pub(crate) async fn check_copy(connection: &mut SqliteConnection) -> Result<()> {
+    let seen = try_look(connection).await.map_err(|e| failed("read the header of the database", e))?;
+    if !matches!(seen, Seen::Ours) {
+        return Err(damaged("the database in the backup is no catalog"));
+    }
+    if is_current(connection).await? {
+        return Ok(());
+    }
+    Err(Error::unsupported("the database in the backup has an older schema")
+        .with_hint("copy it to a place of its own, open it there once, and take the namespace with pxmeta copy"))
+}
+
 async fn check_format(connection: &mut SqliteConnection) -> Result<()> {
     let read = |key: &'static str| sqlx::query("SELECT value FROM store WHERE key = ?1").bind(key);
     for (key, ours) in [("min_reader", FORMAT), ("min_writer", FORMAT), ("keywords_revision", KEYWORDS_REVISION)] {

@@ -11,7 +11,8 @@ use proximadb_meta_core::report::{
 };
 use proximadb_meta_core::{
     CallContext, Capabilities, Change, Clock, CollectionMetadata, Detail, Error, Extra, Filter, ListRequest,
-    MetadataBackend, Operation, Order, Outcome, Page, PutIf, Result, StatsDelta, Tags, Timestamp,
+    MetadataBackend, Operation, Order, Outcome, Page, PutIf, Ranked, Result, SearchRequest, StatsDelta, Tags,
+    Timestamp,
 };
 
 use crate::rewrite;
@@ -97,7 +98,7 @@ bugs! {
     ListCutShort,
     /// Counts ignore the filter.
     CountIgnoresFilter,
-    /// What is not offered (maintenance, schema, diagnosis) answers that it is done.
+    /// What is not offered (maintenance, ranked search, schema, diagnosis) answers that it is done.
     UnsupportedAnsweredOk,
     /// A finding that is not in order says nothing of what to do.
     FindingWithoutFix,
@@ -584,6 +585,14 @@ impl MetadataBackend for Buggy {
             other => other,
         }
     }
+
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        match self.inner.search(request).await {
+            Err(e) if self.is(Bug::UnsupportedAnsweredOk) && e.kind() == Unsupported => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
     async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
         if self.is(Bug::SchemaNeverApplied) {
             let mut report = self.inner.schema(action).await.unwrap_or_default();
