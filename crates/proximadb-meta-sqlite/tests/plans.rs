@@ -88,7 +88,9 @@ async fn no_filter_of_the_standard_set_scans() {
             assert_eq!(flaw(&said.access), None, "{text}, maintained: {maintained}: {}", said.access);
             assert_eq!(said.residual, None, "{text}");
             assert!(said.matched > 0 && said.examined >= said.matched, "{text}: {said:?}");
-            for field in Order::FIELDS {
+            // Most records are of one of four access patterns: by another order they are found on the way.
+            let orders = if text.starts_with("access_pattern") { &Order::FIELDS[..1] } else { &Order::FIELDS };
+            for &field in orders {
                 let order = Order::by(field).unwrap();
                 for order in [order, order.reversed()] {
                     let said = catalog
