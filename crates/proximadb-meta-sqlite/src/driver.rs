@@ -9,7 +9,8 @@ use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Sc
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::page::Position;
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, RestoreOptions, RestoreReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, HealthStatus, RestoreOptions,
+    RestoreReport, SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
@@ -22,6 +23,7 @@ use crate::config::SqliteOptions;
 use crate::error::failed;
 use crate::file;
 use crate::group::{Unit, being_restored};
+use crate::layout;
 use crate::readers::Readers;
 use crate::row::{Record, decode};
 use crate::scan;
@@ -61,6 +63,13 @@ pub async fn open_with(path: impl Into<PathBuf>, options: SqliteOptions) -> Resu
 }
 
 async fn try_open(path: &Path, options: &SqliteOptions) -> Result<Contract<SqliteDriver>> {
+    if !options.auto_migrate {
+        let missing = layout::of_file(path, options, SchemaAction::Status).await?.pending.len();
+        if missing > 0 {
+            return Err(Error::new(ErrorKind::Config, format!("the database lacks {missing} migrations"))
+                .with_hint("apply them (pxmeta schema apply), or open with auto_migrate=true"));
+        }
+    }
     let owned = path.to_owned();
     tokio::task::spawn_blocking(move || file::prepare(&owned))
         .await
@@ -101,6 +110,8 @@ pub(crate) fn capabilities() -> Capabilities {
     c.explain = true;
     c.maintain = true;
     c.ranked_text = true;
+    c.schema = true;
+    c.diagnose = true;
     c
 }
 
@@ -202,6 +213,17 @@ impl Driver for SqliteDriver {
     async fn search(&self, call: &Call, search: Search) -> Result<Vec<Ranked>> {
         self.usable()?;
         crate::search::search(self, call, search).await
+    }
+
+    async fn schema(&self, _call: &Call, action: SchemaAction) -> Result<SchemaReport> {
+        self.usable()?;
+        // An open database has every step; there is nothing left to apply.
+        layout::read(&mut self.readers.connect().await?, action).await
+    }
+
+    async fn diagnose(&self, _call: &Call) -> Result<Vec<Finding>> {
+        self.usable()?;
+        crate::diagnose::look(self).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -16,11 +16,13 @@
 mod apply;
 mod backup;
 mod config;
+mod diagnose;
 mod driver;
 mod error;
 mod file;
 mod filter;
 mod group;
+mod layout;
 mod maintain;
 mod native;
 mod plan;

@@ -1,6 +1,8 @@
 //! No filter of the standard set looks at every record: asserted from SQLite's own query plan, on a table with 20,000 of them.
 //! `PXMETA_SOAK_RECORDS` says another number.
 
+mod fixture;
+
 use std::sync::Arc;
 
 use proximadb_meta_core::{
@@ -75,7 +77,7 @@ fn flaw(access: &str) -> Option<String> {
 
 #[tokio::test]
 async fn no_filter_of_the_standard_set_scans() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fixture::fresh().unwrap();
     let catalog = filled(&dir.path().join("catalog.db")).await;
     // Without statistics, and with them.
     for maintained in [false, true] {
@@ -107,7 +109,7 @@ async fn no_filter_of_the_standard_set_scans() {
 
 #[tokio::test]
 async fn a_page_goes_on_where_the_last_one_ended() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fixture::fresh().unwrap();
     let catalog = filled(&dir.path().join("catalog.db")).await;
     for field in [Field::Id, Field::Name, Field::CreatedAt, Field::UpdatedAt] {
         let order = Order::by(field).unwrap();

@@ -1,6 +1,8 @@
 //! The full-text index and the portable meaning give identical answers: 10,000 random texts in several scripts, the same in
 //! SQLite and in memory, asked for thousands of their words. `PXMETA_SOAK_RECORDS` says another number of texts.
 
+mod fixture;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -127,7 +129,7 @@ async fn ids(catalog: &Arc<dyn MetadataBackend>, filter: &Filter) -> Vec<Arc<str
 
 #[tokio::test]
 async fn the_index_and_the_meaning_agree() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fixture::fresh().unwrap();
     let sqlite = proximadb_meta_sqlite::open(dir.path().join("catalog.db")).await.unwrap().into_backend();
     let memory = proximadb_meta_memory::memory().into_backend();
     let space = CallContext::in_namespace(Namespace::new("Räume & Co").unwrap());
