@@ -1,5 +1,6 @@
 //! backup and restore: a namespace as a whole.
 
+use proximadb_meta::core::Error;
 use proximadb_meta::core::report::{BackupOptions, RestoreOptions};
 
 use super::session::Session;
@@ -43,6 +44,18 @@ impl Restore {
             talk.require_consent(x.yes, "restore --replace", "deletes what the namespace holds")?;
         }
         Ok(Self { id: x.id, location: x.location, replace: x.replace, yes: x.yes })
+    }
+
+    /// Restores into memory and forgets it: a backup that is missing or damaged must not leave a new, empty catalog behind.
+    pub(crate) async fn rehearse(&self) -> Result<()> {
+        let nowhere = proximadb_meta::connect("memory://").await?;
+        let rehearsed = nowhere.restore(&self.id, &self.location, RestoreOptions::default()).await;
+        // Without the words of where it was rehearsed.
+        let plain = |e: Error| {
+            let error = Error::new(e.kind(), e.message());
+            e.hint().map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint))
+        };
+        rehearsed.map(drop).map_err(|e| plain(e).into())
     }
 
     pub(crate) async fn run(self, s: &Session) -> Result<u8> {
