@@ -9,8 +9,8 @@ use proximadb_meta_core::report::{
     BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Health, RestoreOptions, RestoreReport,
 };
 use proximadb_meta_core::{
-    Capabilities, CollectionMetadata, Filter, ListRequest, MetadataBackend, MetadataLayer, Namespace, Operation,
-    Outcome, Page, Result, StatsDelta,
+    Capabilities, CollectionMetadata, Digest, DigestRequest, Filter, ListRequest, MetadataBackend, MetadataLayer,
+    Namespace, Operation, Outcome, Page, Result, StatsDelta,
 };
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
@@ -164,5 +164,9 @@ impl MetadataBackend for Traced {
 
     async fn maintain(&self) -> Result<String> {
         self.traced("maintain", self.inner.maintain()).await
+    }
+
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        self.traced("digest", self.inner.digest(request)).await
     }
 }

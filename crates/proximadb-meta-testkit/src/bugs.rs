@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use proximadb_meta_core::ErrorKind::{InvalidInput, OutOfRange, Unsupported, VersionConflict};
+use proximadb_meta_core::digest::digest_of;
 use proximadb_meta_core::report::{
     BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Health, RestoreOptions, RestoreReport,
 };
 use proximadb_meta_core::{
-    CallContext, Capabilities, Change, Clock, CollectionMetadata, Detail, Error, Extra, Filter, ListRequest,
-    MetadataBackend, Operation, Order, Outcome, Page, PutIf, Result, StatsDelta, Tags, Timestamp,
+    CallContext, Capabilities, Change, Clock, CollectionMetadata, Detail, Digest, DigestRequest, Error, Extra, Filter,
+    ListRequest, MetadataBackend, Operation, Order, Outcome, Page, PutIf, Result, StatsDelta, Tags, Timestamp,
 };
 
 use crate::rewrite;
@@ -130,6 +131,14 @@ bugs! {
     ClosedStillAnswers,
     /// Statistics count one too many.
     StatsOffByOne,
+    /// A digest does not see the counters.
+    DigestWithoutCounters,
+    /// A digest does not see fields of newer releases.
+    DigestWithoutExtra,
+    /// The entries of a digest lack the last one.
+    DigestEntryMissing,
+    /// A digest shows an earlier one again.
+    StaleDigest,
 }
 
 #[derive(Default)]
@@ -142,6 +151,7 @@ struct Memory {
     doubles: usize,
     previous: HashMap<String, Record>,
     turns: usize,
+    digests: HashMap<String, Digest>,
 }
 
 /// A backend with one mistake.
@@ -573,6 +583,37 @@ impl MetadataBackend for Buggy {
         match self.inner.maintain().await {
             Err(e) if self.is(Bug::UnsupportedAnsweredOk) && e.kind() == Unsupported => Ok("done".to_owned()),
             other => other,
+        }
+    }
+
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        if self.is(Bug::StaleDigest) && request == DigestRequest::nodes(0) {
+            let known = self.memory().digests.get(&self.space).cloned();
+            let Some(known) = known else {
+                let first = self.inner.digest(request).await?;
+                self.memory().digests.insert(self.space.clone(), first.clone());
+                return Ok(first);
+            };
+            return Ok(known);
+        }
+        let made = self.inner.digest(request.clone()).await?;
+        match (self.bug, made) {
+            (Bug::DigestWithoutCounters | Bug::DigestWithoutExtra, _) => {
+                let mut records = self.inner.list_collections(None).await?;
+                for r in records.iter_mut().map(Arc::make_mut) {
+                    if self.is(Bug::DigestWithoutCounters) {
+                        (r.vector_count, r.total_size_bytes) = (0, 0);
+                    } else {
+                        r.extra = Extra::default();
+                    }
+                }
+                digest_of(&request, self.clock.now(), records).await
+            }
+            (Bug::DigestEntryMissing, Digest::Entries(mut entries)) => {
+                entries.pop();
+                Ok(Digest::Entries(entries))
+            }
+            (_, made) => Ok(made),
         }
     }
 }

@@ -78,6 +78,10 @@ pub enum Need {
     NoMaintain,
     /// No idempotency keys, to see them refused.
     NoIdempotency,
+    /// `digest`.
+    Digest,
+    /// No `digest`, to see it refused.
+    NoDigest,
     /// A batch limit small enough to be passed.
     SmallBatchLimit,
 }
@@ -100,6 +104,8 @@ impl Need {
             Self::NoExplain => lacks(!c.explain, "declares explain"),
             Self::NoMaintain => lacks(!c.maintain, "declares maintain"),
             Self::NoIdempotency => lacks(!c.idempotency, "declares idempotency keys"),
+            Self::Digest => lacks(c.digest, "no digest"),
+            Self::NoDigest => lacks(!c.digest, "declares digest"),
             Self::SmallBatchLimit => lacks(c.atomic_batch.ops <= 20_000, "batches of more than 20000 operations"),
         }
     }

@@ -34,7 +34,7 @@ fn row(plugin: &dyn BackendPlugin) -> Row {
 }
 
 /// The yes-or-no capabilities by their names in the contract.
-fn abilities(c: &Capabilities) -> [(&'static str, bool); 12] {
+fn abilities(c: &Capabilities) -> [(&'static str, bool); 13] {
     [
         ("snapshot_list", c.snapshot_list),
         ("idempotency", c.idempotency),
@@ -48,6 +48,7 @@ fn abilities(c: &Capabilities) -> [(&'static str, bool); 12] {
         ("maintain", c.maintain),
         ("watch", c.watch),
         ("ranked_text", c.ranked_text),
+        ("digest", c.digest),
     ]
 }
 

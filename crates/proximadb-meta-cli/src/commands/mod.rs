@@ -4,11 +4,14 @@ mod archive;
 mod backends;
 mod create;
 mod demo;
+mod diff;
+mod digest;
 mod export;
 mod get;
 mod import;
 mod inspect;
 mod ls;
+mod pair;
 mod rm;
 mod session;
 mod set;
@@ -22,6 +25,7 @@ use crate::args::{Args, Command, Format};
 use crate::exit::Result;
 use crate::stop::{STOPPED, Stop};
 use crate::talk::Talk;
+use pair::Manner;
 use session::Session;
 
 /// A command whose arguments were checked.
@@ -39,6 +43,7 @@ enum Job {
     Explain(Filter),
     Backup(String),
     Restore(archive::Restore),
+    Digest(u8),
 }
 
 /// What a command leaves behind.
@@ -78,6 +83,7 @@ impl Job {
             Self::Explain(filter) => inspect::explain(s, filter).await,
             Self::Backup(location) => archive::backup(s, &location).await,
             Self::Restore(x) => x.run(s).await,
+            Self::Digest(depth) => digest::run(s, depth).await,
         }
     }
 }
@@ -91,6 +97,8 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Command::Wal(x) => return wal::run(&x.what, format),
         Command::Version => return version::run(format),
         Command::Backends => return backends::run(format),
+        Command::Diff(x) => return diff::Diff::new(&x, &args.global)?.run(&Manner { format, talk, stop }).await,
+        Command::Digest(x) => Job::Digest(x.depth),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),
         Command::Export(x) => Job::Export(export::Export::new(x)?),
         Command::Ls(x) => Job::Ls(ls::Ls::new(&x)?),
