@@ -41,6 +41,7 @@ struct Begun {
     to: String,
     counts: CopyCounts,
     ahead: Vec<String>,
+    kept: Vec<String>,
     probe: Option<(String, String)>,
 }
 
@@ -49,6 +50,7 @@ struct Begun {
 pub(super) struct Past {
     pub(super) counts: CopyCounts,
     pub(super) ahead: Vec<Arc<str>>,
+    pub(super) kept: Vec<Arc<str>>,
     /// Done parts of the source: behind the first id, up to the second. In ascending order, with gaps in between.
     done: Vec<(Option<Arc<str>>, Arc<str>)>,
 }
@@ -57,6 +59,7 @@ impl Past {
     fn add(&mut self, begun: Begun) {
         self.counts.add(&begun.counts);
         self.ahead.extend(begun.ahead.into_iter().map(Arc::from));
+        self.kept.extend(begun.kept.into_iter().map(Arc::from));
         self.done.push((begun.from.map(Arc::from), begun.to.into()));
     }
 
@@ -191,6 +194,7 @@ impl Journal {
             to: chunk.to.to_string(),
             counts: planned.counts,
             ahead: planned.ahead.iter().map(ToString::to_string).collect(),
+            kept: planned.kept.iter().map(ToString::to_string).collect(),
             probe: planned.probe().map(|(id, hash)| (id.to_string(), hash.to_string())),
         };
         self.append(&Line::Begin(begun)).await?;

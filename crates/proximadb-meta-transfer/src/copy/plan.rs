@@ -7,6 +7,7 @@ use proximadb_meta_core::digest::RecordHash;
 use proximadb_meta_core::{BatchLimits, Error, Filter, Operation, Result};
 
 use super::decide::{ChainEnd, Way, operations, put, yields};
+use super::journal::Past;
 use super::source::{Chunk, Pair};
 use super::{Conflict, CopyCounts, CopyOptions, OnConflict};
 use crate::records::{Catalog, Record};
@@ -32,7 +33,8 @@ pub(super) struct Planned {
     pub(super) conflicts: Vec<Conflict>,
     /// What the chunk writes that comes after it.
     pub(super) ahead: Vec<Arc<str>>,
-    kept: Vec<Arc<str>>,
+    /// Records that are skipped because somebody keeps their name.
+    pub(super) kept: Vec<Arc<str>>,
 }
 
 impl Planned {
@@ -85,6 +87,12 @@ impl Planner {
         Ok(planned)
     }
 
+    /// Knows what earlier runs decided.
+    pub(super) fn take_up(&mut self, past: &Past) {
+        self.ahead.extend(past.ahead.iter().cloned());
+        self.kept.extend(past.kept.iter().cloned());
+    }
+
     /// Takes up again a plan that was forgotten and is carried out after all.
     pub(super) fn remember(&mut self, planned: &Planned) {
         self.ahead.extend(planned.ahead.iter().cloned());
@@ -123,8 +131,11 @@ impl Planner {
         let way = if renamed && with_names { self.way(pair).await? } else { Way::Free };
         match way {
             Way::Held(holder) => {
-                self.kept.insert(ours.id.clone());
-                planned.kept.push(ours.id.clone());
+                // With the other ways whoever holds a name keeps it, or loses it.
+                if self.how == OnConflict::Newer {
+                    self.kept.insert(ours.id.clone());
+                    planned.kept.push(ours.id.clone());
+                }
                 let (id, name, holder) = (ours.id.clone(), ours.name.clone(), holder.id.clone());
                 self.refuse(planned, || Conflict::Name { id, name, holder });
             }

@@ -36,7 +36,7 @@ pub(super) async fn survey(
     let with_names = !is_bare(destination).await?;
     let mut planner = Planner::new(source, destination, options);
     let past = past.cloned().unwrap_or_default();
-    planner.ahead.extend(past.ahead.iter().cloned());
+    planner.take_up(&past);
     let mut pairs = Source::new(source, destination, options.filter.as_ref(), past);
     let mut survey = Survey::default();
     while let Some(chunk) = pairs.chunk(options.batch).await? {
@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
         past: &Past,
     ) -> Self {
         let mut planner = Planner::new(source, destination, options);
-        planner.ahead.extend(past.ahead.iter().cloned());
+        planner.take_up(past);
         Self {
             destination: destination.clone(),
             options,
@@ -231,7 +231,19 @@ impl<'a> Run<'a> {
             while !self.writes.is_empty() {
                 self.end_of_one(watch, &mut again).await?;
             }
-            for sent in again {
+            // All are settled before one is written again, which may take records of the others along.
+            let mut todo = Vec::new();
+            for (sent, error) in again {
+                if error.retry() == Retry::UnknownOutcome && self.is_there(&sent.planned).await? {
+                    self.count(&sent.planned, sent.note).await?;
+                } else {
+                    self.void(&sent.planned, sent.note).await?;
+                    todo.push((sent, error));
+                }
+            }
+            // In the order of the ids: a plan takes for written what comes before it.
+            todo.sort_by(|(a, _), (b, _)| a.chunk.to.cmp(&b.chunk.to));
+            for sent in todo {
                 self.redo(sent, watch).await?;
             }
         }
@@ -278,10 +290,6 @@ impl<'a> Run<'a> {
 
     /// Plans a chunk again from what the destination holds now, with the names, and writes it, alone.
     async fn redo(&mut self, (first, error): (Sent, Error), watch: &mut dyn Watch) -> Result<()> {
-        if error.retry() == Retry::UnknownOutcome && self.is_there(&first.planned).await? {
-            return self.count(&first.planned, first.note).await;
-        }
-        self.void(&first.planned, first.note).await?;
         let unknown = (error.retry() == Retry::UnknownOutcome).then_some(first.planned);
         let (mut todo, mut races, mut last) = (VecDeque::from([first.chunk]), 0, error);
         while let Some(mut chunk) = todo.pop_front() {
@@ -302,11 +310,11 @@ impl<'a> Run<'a> {
                 last = Error::new(ErrorKind::VersionConflict, "the chunk was divided");
                 continue;
             }
-            // A write of unknown outcome that has come after all.
             let planned = match &unknown {
-                Some(sent) if planned.operations.is_empty() && self.is_there(sent).await? => {
+                // A write of unknown outcome that has come after all: nothing is left to do, and this copy did it.
+                Some(sent) if sent.counts.seen() == planned.counts.unchanged && self.is_there(sent).await? => {
                     self.planner.remember(sent);
-                    sent.clone()
+                    Planned { operations: Vec::new(), ..sent.clone() }
                 }
                 _ => planned,
             };
