@@ -25,7 +25,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "proximadb-meta",
         &["proximadb-meta-core", "proximadb-meta-layers", "proximadb-meta-memory", "proximadb-meta-wal"],
     ),
-    ("proximadb-meta-cli", &["proximadb-meta"]),
+    ("proximadb-meta-transfer", &["proximadb-meta-core"]),
+    ("proximadb-meta-cli", &["proximadb-meta", "proximadb-meta-transfer"]),
     ("proximadb-meta-testkit", &["proximadb-meta-core"]),
     ("foreign-backend", &["proximadb-meta-core"]),
     ("umbrella-tests", &[]),
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-memory"]),
     ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
+    ("proximadb-meta-transfer", &["proximadb-meta"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),
     ("umbrella-tests", &["proximadb-meta", "foreign-backend"]),
 ];

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::capability::Capabilities;
 use crate::context::CallContext;
+use crate::digest::{Digest, DigestRequest};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::operation::{Operation, Outcome, StatsDelta};
@@ -160,5 +161,15 @@ pub trait MetadataBackend: Send + Sync + Debug {
     /// `Unsupported` where the capability is not declared; `Closed`.
     async fn diagnose(&self) -> Result<Vec<Finding>> {
         Err(Error::unsupported("diagnose is not offered by this backend"))
+    }
+
+    /// The [digest](crate::digest) of the scope's live records, made within the store. Not an instant where records are
+    /// written meanwhile, unless the backend says so.
+    ///
+    /// # Errors
+    /// `Unsupported` where the capability is not declared; `InvalidInput` for a depth over 4.
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        let _ = request;
+        Err(Error::unsupported("digest is not offered by this backend"))
     }
 }

@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 use crate::capability::Capabilities;
 use crate::context::Call;
+use crate::digest::{Digest, DigestRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Literal, Normal};
 use crate::limits::MAX_SAFE_INTEGER;
@@ -425,6 +426,14 @@ pub trait Driver: Send + Sync + 'static {
     fn diagnose(&self, call: &Call) -> impl Future<Output = Result<Vec<Finding>>> + Send {
         let _ = call;
         async { Err(Error::unsupported("this backend has no diagnosis")) }
+    }
+
+    /// The digest of the namespace's records that are live at `call.now`. A driver hands its records, in ascending order of
+    /// their ids, to a [`DigestBuilder`](crate::digest::DigestBuilder), or all of them to
+    /// [`digest_of`](crate::digest::digest_of); both leave out what expired.
+    fn digest(&self, call: &Call, request: DigestRequest) -> impl Future<Output = Result<Digest>> + Send {
+        let _ = (call, request);
+        async { Err(Error::unsupported("this backend has no digest")) }
     }
 
     /// Finishes what was accepted, releases the store. Idempotent.

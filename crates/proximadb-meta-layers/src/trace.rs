@@ -10,8 +10,8 @@ use proximadb_meta_core::report::{
     SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
-    Capabilities, CollectionMetadata, Filter, ListRequest, MetadataBackend, MetadataLayer, Namespace, Operation,
-    Outcome, Page, Ranked, Result, SearchRequest, StatsDelta,
+    Capabilities, CollectionMetadata, Digest, DigestRequest, Filter, ListRequest, MetadataBackend, MetadataLayer,
+    Namespace, Operation, Outcome, Page, Ranked, Result, SearchRequest, StatsDelta,
 };
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
@@ -177,5 +177,9 @@ impl MetadataBackend for Traced {
 
     async fn diagnose(&self) -> Result<Vec<Finding>> {
         self.traced("diagnose", self.inner.diagnose()).await
+    }
+
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        self.traced("digest", self.inner.digest(request)).await
     }
 }

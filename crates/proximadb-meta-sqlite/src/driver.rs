@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use proximadb_meta_core::digest::DigestBuilder;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::page::Position;
@@ -13,8 +14,8 @@ use proximadb_meta_core::report::{
     RestoreReport, SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
-    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
-    Order, Ranked, Result, Retry,
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
+    MetadataBackendType, Order, Ranked, Result, Retry,
 };
 use sqlx::ConnectOptions as _;
 use tokio::sync::{mpsc, oneshot};
@@ -28,6 +29,7 @@ use crate::readers::Readers;
 use crate::row::{Record, decode};
 use crate::scan;
 use crate::schema;
+use crate::snapshot::Snapshot;
 use crate::writer::{Progress, Request, Writer};
 
 /// A catalog in an SQLite database.
@@ -112,6 +114,7 @@ pub(crate) fn capabilities() -> Capabilities {
     c.ranked_text = true;
     c.schema = true;
     c.diagnose = true;
+    c.digest = true;
     c
 }
 
@@ -224,6 +227,16 @@ impl Driver for SqliteDriver {
     async fn diagnose(&self, _call: &Call) -> Result<Vec<Finding>> {
         self.usable()?;
         crate::diagnose::look(self).await
+    }
+
+    async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
+        self.usable()?;
+        let mut builder = DigestBuilder::new(&request, call.now)?;
+        let mut snapshot = Snapshot::begin(self, call).await?;
+        while let Some(part) = snapshot.next().await? {
+            part.iter().try_for_each(|record| builder.add(record))?;
+        }
+        Ok(builder.finish())
     }
 
     async fn close(&self) -> Result<()> {

@@ -32,6 +32,7 @@ mod row;
 mod scan;
 mod schema;
 mod search;
+mod snapshot;
 mod sql;
 mod stats;
 mod words;

@@ -94,6 +94,10 @@ pub enum Need {
     NoDiagnose,
     /// No idempotency keys, to see them refused.
     NoIdempotency,
+    /// `digest`.
+    Digest,
+    /// No `digest`, to see it refused.
+    NoDigest,
     /// A batch limit small enough to be passed.
     SmallBatchLimit,
 }
@@ -124,6 +128,8 @@ impl Need {
             Self::Diagnose => lacks(c.diagnose, "no diagnose"),
             Self::NoDiagnose => lacks(!c.diagnose, "declares diagnose"),
             Self::NoIdempotency => lacks(!c.idempotency, "declares idempotency keys"),
+            Self::Digest => lacks(c.digest, "no digest"),
+            Self::NoDigest => lacks(!c.digest, "declares digest"),
             Self::SmallBatchLimit => lacks(c.atomic_batch.ops <= 20_000, "batches of more than 20000 operations"),
         }
     }

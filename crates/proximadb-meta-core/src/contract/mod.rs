@@ -21,6 +21,7 @@ use async_trait::async_trait;
 use crate::backend::MetadataBackend;
 use crate::capability::Capabilities;
 use crate::context::{Call, CallContext};
+use crate::digest::{Digest, DigestRequest};
 use crate::driver::{Driver, Key};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -283,5 +284,17 @@ impl<D: Driver> MetadataBackend for Contract<D> {
             self.look_over().await
         };
         self.guarded("diagnose", Kind::Read, work).await
+    }
+
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        let offered = self.capabilities().digest;
+        let work = async {
+            if !offered {
+                return Err(Error::unsupported("this backend has no digest"));
+            }
+            request.validate()?;
+            self.shared.driver.digest(&self.call(), request).await
+        };
+        self.guarded("digest", Kind::Read, work).await
     }
 }
