@@ -23,12 +23,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-wal", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
     (
         "proximadb-meta",
-        &["proximadb-meta-core", "proximadb-meta-layers", "proximadb-meta-memory", "proximadb-meta-wal"],
+        &[
+            "proximadb-meta-core",
+            "proximadb-meta-archive",
+            "proximadb-meta-layers",
+            "proximadb-meta-memory",
+            "proximadb-meta-wal",
+        ],
     ),
     ("proximadb-meta-cli", &["proximadb-meta"]),
     ("proximadb-meta-testkit", &["proximadb-meta-core"]),
     ("foreign-backend", &["proximadb-meta-core"]),
     ("umbrella-tests", &[]),
+    (
+        "archive-tests",
+        &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memory", "proximadb-meta-wal"],
+    ),
     ("fuzz-targets", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("xtask", &[]),

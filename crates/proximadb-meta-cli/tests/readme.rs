@@ -68,7 +68,7 @@ fn the_examples_are_true() {
     }
     let all = [
         "backends", "backup", "count", "create", "demo", "explain", "export", "get", "health", "import", "ls",
-        "restore", "rm", "set", "stats", "version", "wal",
+        "restore", "rm", "set", "stats", "verify", "version", "wal",
     ];
     assert!(commands.iter().eq(all.iter()), "every command has an example: {commands:?}");
 }

@@ -24,7 +24,7 @@
 //! # Features
 //!
 //! Features pick backends: `wal` (`file://`, the default) and `memory` (`memory://`); and the layers around them: `layers`
-//! (tracing, `enable_tracing`). All are on by default.
+//! (tracing, `enable_tracing`). `archive` lets backups be verified without a store. All are on by default.
 //!
 //! # Configuration
 //!
@@ -88,6 +88,8 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+#[cfg(feature = "archive")]
+pub use proximadb_meta_archive as archive;
 pub use proximadb_meta_core as core;
 #[cfg(feature = "layers")]
 pub use proximadb_meta_layers as layers;

@@ -8,7 +8,7 @@ mod write;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use read::{Count, Explain, Export, Get, Ls};
-pub(crate) use store::{Backup, Demo, Restore};
+pub(crate) use store::{Backup, Demo, Restore, Verify};
 pub(crate) use wal::{Wal, WalCommand};
 pub(crate) use write::{Create, Import, OnConflict, Rm, Set};
 
@@ -119,6 +119,7 @@ pub(crate) enum Command {
     Explain(Explain),
     Backup(Backup),
     Restore(Restore),
+    Verify(Verify),
     Wal(Wal),
     Demo(Demo),
     /// Print the versions: program, record format, keyword revision.
@@ -134,7 +135,7 @@ impl Command {
         match self {
             Self::Ls(_) | Self::Get(_) | Self::Backends => &[Table, Json, Ndjson, Csv, Name],
             Self::Create(_) | Self::Set(_) | Self::Backup(_) => &[Name, Table, Json, Ndjson, Csv],
-            Self::Count(_) | Self::Stats | Self::Health | Self::Explain(_) | Self::Version => {
+            Self::Count(_) | Self::Stats | Self::Health | Self::Explain(_) | Self::Verify(_) | Self::Version => {
                 &[Table, Json, Ndjson, Csv]
             }
             Self::Import(_) | Self::Restore(_) => &[Table, Json, Ndjson],
@@ -160,6 +161,7 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Verify(_) => "verify",
             Self::Wal(_) => "wal",
             Self::Demo(_) => "demo",
             Self::Version => "version",

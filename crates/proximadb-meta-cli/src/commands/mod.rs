@@ -57,7 +57,7 @@ impl Job {
         match self {
             Self::Import(_) | Self::Create(_) | Self::Restore(_) => Effect::Makes,
             Self::Set(_) | Self::Rm(_) => Effect::Changes,
-            // A backup is written by a thread that completes in any case.
+            // What cannot be divided completes.
             Self::Backup(_) => Effect::Changes,
             _ => Effect::Reads,
         }
@@ -89,6 +89,12 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
     let job = match args.command {
         Command::Demo(x) => return demo::run(&x, &stop),
         Command::Wal(x) => return wal::run(&x.what, format),
+        Command::Verify(x) => {
+            return tokio::select! {
+                result = archive::verify(&x, format, &talk) => result,
+                () = stop.requested() => Ok(STOPPED),
+            };
+        }
         Command::Version => return version::run(format),
         Command::Backends => return backends::run(format),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),
