@@ -106,6 +106,9 @@ impl Archive {
 
     /// A block of format 1: as many whole lines as fit into a part.
     async fn lines(&self, at: &mut Cursor) -> Result<Option<Block>> {
+        if at.offset >= self.manifest.bytes {
+            return Ok(None);
+        }
         let mut stored = self.source.read(LINES, at.offset, PART_BYTES).await.map_err(|e| missing(e, LINES))?;
         if stored.is_empty() {
             return Ok(None);

@@ -155,7 +155,8 @@ fn check_parts(m: &Manifest, parts: &[Part], place: &str) -> Result<()> {
     for (n, part) in parts.iter().enumerate() {
         let wrong = |what: &str| corrupt(place, format!("part {}: {what}", n + 1));
         let holds = part.records >= 1 && part.records <= part.bytes && part.bytes <= PART_BYTES as u64;
-        if !holds || part.stored > STORED_BYTES as u64 || n >= MAX_PARTS {
+        let fits = (1..=STORED_BYTES as u64).contains(&part.stored);
+        if !holds || !fits || n >= MAX_PARTS {
             return Err(wrong("these are not the numbers of a part"));
         }
         if part.first > part.last || last.is_some_and(|last| last >= part.first.as_str()) {

@@ -9,6 +9,9 @@ use crate::archive::{Archive, Block, Cursor};
 use crate::check::{Check, Kept, Selection};
 use crate::error::{blocking, ended};
 
+/// The check of one block, with what it gives.
+type Busy = JoinHandle<Result<(Check, Vec<Kept>)>>;
+
 /// A pass that is on its way. Holds two blocks at most.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -17,7 +20,7 @@ pub(crate) struct Reading {
     /// The check, while it waits for a block.
     idle: Option<Check>,
     /// The check, while it has one.
-    busy: Option<JoinHandle<Result<(Check, Vec<Kept>)>>>,
+    busy: Option<Busy>,
 }
 
 impl Reading {

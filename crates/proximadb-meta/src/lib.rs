@@ -24,7 +24,8 @@
 //! # Features
 //!
 //! Features pick backends: `wal` (`file://`, the default) and `memory` (`memory://`); and the layers around them: `layers`
-//! (tracing, `enable_tracing`). `archive` lets backups be verified without a store. All are on by default.
+//! (tracing, `enable_tracing`). `archive` lets backups be verified without a store. All are on by default. `s3` takes
+//! backups to buckets and back (`s3://bucket/prefix`); it brings an HTTP client, and is off.
 //!
 //! # Configuration
 //!
