@@ -17,11 +17,7 @@ pub(crate) async fn backup(
     if options.format == BackupFormat::Native {
         return native::backup(driver, call, location).await;
     }
-    let mut snapshot = Snapshot::begin(driver, call).await?;
-    let mut records = Vec::new();
-    while let Some(part) = snapshot.next().await? {
-        records.extend(part);
-    }
+    let records = Snapshot::begin(driver, call).await?;
     let source = ArchiveSource { namespace: &call.namespace, records, snapshot: true, now: call.now };
     proximadb_meta_archive::write(location, source).await
 }
@@ -33,7 +29,7 @@ pub(crate) async fn restore(
     location: &str,
     options: RestoreOptions,
 ) -> Result<RestoreReport> {
-    if let Some(directory) = native::find(location, id)? {
+    if let Some(directory) = native::find(location, id) {
         return native::restore(driver, call, directory, id, options).await;
     }
     proximadb_meta_archive::restore(driver, call, id, location, options).await

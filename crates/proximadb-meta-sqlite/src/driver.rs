@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use proximadb_meta_archive::Pages as _;
 use proximadb_meta_core::digest::DigestBuilder;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
@@ -233,10 +234,13 @@ impl Driver for SqliteDriver {
         self.usable()?;
         let mut builder = DigestBuilder::new(&request, call.now)?;
         let mut snapshot = Snapshot::begin(self, call).await?;
-        while let Some(part) = snapshot.next().await? {
+        loop {
+            let part = snapshot.next_page().await?;
+            if part.is_empty() {
+                return Ok(builder.finish());
+            }
             part.iter().try_for_each(|record| builder.add(record))?;
         }
-        Ok(builder.finish())
     }
 
     async fn close(&self) -> Result<()> {

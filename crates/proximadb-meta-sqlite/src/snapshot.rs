@@ -1,5 +1,6 @@
 //! Every record of a namespace by id, at one instant: one read transaction, on a connection of its own.
 
+use proximadb_meta_archive::Pages;
 use proximadb_meta_core::driver::Scan;
 use proximadb_meta_core::page::Position;
 use proximadb_meta_core::{Call, Order, Result};
@@ -29,17 +30,18 @@ impl<'a> Snapshot<'a> {
         end(&mut connection, "BEGIN").await?;
         Ok(Self { connection, call, scan: Scan::new(Order::default(), PART), is_over: false })
     }
+}
 
-    /// The next records, expired ones among them; `None` after the last.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Record>>> {
+impl Pages for Snapshot<'_> {
+    async fn next_page(&mut self) -> Result<Vec<Record>> {
         if self.is_over {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let query = scan::part(&self.call.namespace, self.call.restoring, &self.scan).query();
         let rows = query.fetch_all(&mut self.connection).await.map_err(|e| failed("read the records", e))?;
         let part = records(&rows)?;
         self.scan.after = part.last().map(|r| Position::after(r, self.scan.order));
         self.is_over = part.len() < PART;
-        Ok(Some(part))
+        Ok(part)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use proximadb_meta_core::driver::Applied;
+use proximadb_meta_core::report::RestoreReport;
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -27,7 +28,7 @@ const MAX_WRITES: usize = 10_000;
 pub(crate) enum Request {
     Apply { unit: Unit, reply: Sender<Result<Applied>> },
     Mark { namespace: Namespace, on: bool, reply: Sender<Result<()>> },
-    Replace { replacement: Replacement, reply: Sender<Result<u64>> },
+    Replace { replacement: Replacement, reply: Sender<Result<RestoreReport>> },
     Maintain { now: Timestamp, reply: Sender<Result<String>> },
     Close { reply: Sender<Result<()>> },
 }
@@ -209,7 +210,7 @@ impl Writer {
         commit(&mut self.connection).await
     }
 
-    async fn replace(&mut self, replacement: &Replacement) -> Result<u64> {
+    async fn replace(&mut self, replacement: &Replacement) -> Result<RestoreReport> {
         self.usable()?;
         let done = native::replace(&mut self.connection, replacement, self.patience).await;
         known(self.settle(done).await)

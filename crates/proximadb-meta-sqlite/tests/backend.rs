@@ -285,7 +285,7 @@ async fn a_native_backup_under_writers_restores_one_namespace_and_leaves_the_oth
     assert_eq!(e.kind(), ErrorKind::Corruption, "{e}");
     bytes[5000] ^= 1;
     std::fs::write(&copy, &bytes).unwrap();
-    let manifest = backups.join(&last.id).join("manifest.json");
+    let manifest = backups.join(&last.id).join("sqlite.json");
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, text.replace(": 301", ": 300")).unwrap();
     let e = fresh.restore(&last.id, location, RestoreOptions::replacing()).await.unwrap_err();

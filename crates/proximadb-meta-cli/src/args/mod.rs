@@ -11,7 +11,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operate::{Completions, Schema, SchemaCommand};
 pub(crate) use read::{Count, Explain, Export, Get, Ls};
-pub(crate) use store::{Backup, Demo, Restore};
+pub(crate) use store::{Backup, Demo, Restore, Verify};
 pub(crate) use transfer::{Diff, Digest};
 pub(crate) use wal::{Wal, WalCommand};
 pub(crate) use write::{Create, Import, OnConflict, Rm, Set};
@@ -140,6 +140,7 @@ pub(crate) enum Command {
     Restore(Restore),
     Diff(Diff),
     Digest(Digest),
+    Verify(Verify),
     Wal(Wal),
     Demo(Demo),
     Completions(Completions),
@@ -156,9 +157,13 @@ impl Command {
         match self {
             Self::Ls(_) | Self::Get(_) | Self::Backends => &[Table, Json, Ndjson, Csv, Name],
             Self::Create(_) | Self::Set(_) | Self::Backup(_) => &[Name, Table, Json, Ndjson, Csv],
-            Self::Count(_) | Self::Stats | Self::Health | Self::Explain(_) | Self::Digest(_) | Self::Version => {
-                &[Table, Json, Ndjson, Csv]
-            }
+            Self::Count(_)
+            | Self::Stats
+            | Self::Health
+            | Self::Explain(_)
+            | Self::Digest(_)
+            | Self::Verify(_)
+            | Self::Version => &[Table, Json, Ndjson, Csv],
             Self::Import(_) | Self::Restore(_) | Self::Diff(_) => &[Table, Json, Ndjson],
             Self::Rm(_) => &[Table, Json, Ndjson, Name],
             Self::Doctor | Self::Maintain => &[Table, Json, Ndjson, Csv],
@@ -190,6 +195,7 @@ impl Command {
             Self::Restore(_) => "restore",
             Self::Diff(_) => "diff",
             Self::Digest(_) => "digest",
+            Self::Verify(_) => "verify",
             Self::Wal(_) => "wal",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",

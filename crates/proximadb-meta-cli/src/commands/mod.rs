@@ -66,7 +66,7 @@ impl Job {
         match self {
             Self::Import(_) | Self::Create(_) | Self::Restore(_) => Effect::Makes,
             Self::Set(_) | Self::Rm(_) | Self::Maintain => Effect::Changes,
-            // A backup is written by a thread that completes in any case.
+            // What cannot be divided completes.
             Self::Backup(_) => Effect::Changes,
             _ => Effect::Reads,
         }
@@ -112,6 +112,12 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
             let (address, namespace) = place()?;
             return tokio::select! {
                 result = doctor::run(&address, namespace, format, talk, stop.clone()) => result,
+                () = stop.requested() => Ok(STOPPED),
+            };
+        }
+        Command::Verify(x) => {
+            return tokio::select! {
+                result = archive::verify(&x, format, &talk) => result,
                 () = stop.requested() => Ok(STOPPED),
             };
         }

@@ -15,7 +15,7 @@ pub(super) const FORMAT: u32 = 1;
 /// The database in a backup's directory.
 pub(super) const DATABASE: &str = "catalog.db";
 /// The manifest beside it.
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "sqlite.json";
 /// More than this is no manifest.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 

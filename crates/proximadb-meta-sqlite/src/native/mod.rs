@@ -23,12 +23,10 @@ use manifest::{DATABASE, FORMAT, MANIFEST, Manifest, digest};
 pub(crate) use replace::{Replacement, replace};
 
 /// Where a backup lies, if it is one of ours.
-pub(crate) fn find(location: &str, id: &str) -> Result<Option<PathBuf>> {
-    if uuid::Uuid::try_parse(id).is_err() {
-        return Ok(None);
-    }
-    let directory = place(location)?.join(id);
-    Ok(directory.join(DATABASE).exists().then_some(directory))
+pub(crate) fn find(location: &str, id: &str) -> Option<PathBuf> {
+    uuid::Uuid::try_parse(id).ok()?;
+    let directory = place(location).ok()?.join(id);
+    directory.join(MANIFEST).exists().then_some(directory)
 }
 
 fn place(location: &str) -> Result<PathBuf> {
@@ -171,7 +169,7 @@ pub(crate) async fn restore(
         taken_at: manifest.created_at,
         now: call.now,
         replace: options.replace,
+        filter: options.filter,
     };
-    let replaced = driver.ask(|reply| Request::Replace { replacement, reply }).await?;
-    Ok(RestoreReport::new(records, replaced))
+    driver.ask(|reply| Request::Replace { replacement, reply }).await
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proximadb_meta_core::limits::check_record;
-use proximadb_meta_core::{Error, ErrorKind, Incarnation, Namespace, Result, Timestamp};
+use proximadb_meta_core::report::RestoreReport;
+use proximadb_meta_core::{Error, ErrorKind, Filter, Incarnation, Namespace, Result, Timestamp};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::Mutex;
@@ -29,26 +30,28 @@ pub(crate) struct Replacement {
     pub(super) taken_at: i64,
     pub(super) now: Timestamp,
     pub(super) replace: bool,
+    /// Which of its records; the others are left out.
+    pub(super) filter: Option<Filter>,
 }
 
-/// Does it; how many live records are gone.
+/// Does it.
 pub(crate) async fn replace(
     connection: &mut SqliteConnection,
     new: &Replacement,
     patience: Duration,
-) -> std::result::Result<u64, Failure> {
+) -> std::result::Result<RestoreReport, Failure> {
     begin(connection, Instant::now() + patience).await?;
     let replaced = make_room(connection, new).await?;
     let mut source = new.source.lock().await;
-    let written = fill(connection, &mut source, new).await?;
+    let (read, written) = fill(connection, &mut source, new).await?;
     // Read back: what is in the table now must be what the copy holds.
     let stored = hash(connection, &new.namespace, i64::MIN).await?;
-    if written.count != new.records || written != stored {
+    if read != new.records || written != stored {
         let what = "what the database gives back is not what the backup holds";
         return Err(Failure::Before(damaged(what)));
     }
     commit(connection).await?;
-    Ok(replaced)
+    Ok(RestoreReport::new(written.count, replaced))
 }
 
 async fn make_room(connection: &mut SqliteConnection, new: &Replacement) -> Result<u64> {
@@ -80,18 +83,24 @@ struct Content {
     hash: blake3::Hash,
 }
 
-async fn fill(connection: &mut SqliteConnection, source: &mut SqliteConnection, new: &Replacement) -> Result<Content> {
+/// How many records were read, and what was written.
+async fn fill(
+    connection: &mut SqliteConnection,
+    source: &mut SqliteConnection,
+    new: &Replacement,
+) -> Result<(u64, Content)> {
     let wrong = |e| failed("write the records", e);
     let last = sqlx::query("SELECT coalesce(max(record), 0) FROM collections").fetch_one(&mut *connection).await;
     let mut row: i64 = last.and_then(|row| row.try_get(0)).map_err(wrong)?;
     let mut content = Counting::default();
-    let mut after = String::new();
+    let (mut after, mut count) = (String::new(), 0);
     loop {
         let part = read(source, &new.namespace, &after, new.taken_at).await?;
-        let Some(last) = part.last() else { return Ok(content.end()) };
+        let Some(last) = part.last() else { return Ok((count, content.end())) };
         after = last.id.as_ref().to_owned();
         let mut changes = Changes::default();
-        for record in part {
+        count += part.len() as u64;
+        for record in part.into_iter().filter(|r| new.filter.as_ref().is_none_or(|f| f.evaluate(r))) {
             check_record(&record).map_err(|e| damaged(format!("{:?} in the backup: {}", record.id, e.message())))?;
             content.add(&record);
             let mut fresh = (*record).clone();
