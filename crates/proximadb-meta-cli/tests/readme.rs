@@ -86,6 +86,7 @@ fn the_examples_are_true() {
         "schema",
         "set",
         "stats",
+        "verify",
         "version",
         "wal",
     ];

@@ -79,8 +79,8 @@ fn a_backup_comes_back_verified() {
 
     let report = place.json(&["backup", "backups", "-o", "json"]);
     assert_eq!((&report["records"], &report["snapshot"]), (&json!(120), &json!(true)));
-    let payload = place.at("backups").join(report["id"].as_str().expect("an id")).join("records.ndjson");
-    assert_eq!(std::fs::metadata(&payload).expect("the payload").len(), report["bytes"].as_u64().expect("a number"));
+    let payload = place.at("backups").join(report["id"].as_str().expect("an id")).join("records-00001.ndjson.zst");
+    assert!(std::fs::metadata(&payload).expect("the payload").len() < report["bytes"].as_u64().expect("a number") / 4);
     std::fs::write(&payload, "not it").expect("the payload is damaged");
     let second = report["id"].as_str().expect("an id");
     place.fails(7, &["restore", second, "backups", "--replace", "--yes"]);
@@ -88,6 +88,36 @@ fn a_backup_comes_back_verified() {
     place.fails(3, &["restore", "00000000-0000-7000-8000-000000000000", "backups", "--uri", "file://./second"]);
     place.fails(2, &["restore", "../x", "backups"]);
     place.fails(9, &["backup", "s3://bucket"]);
+}
+
+#[test]
+fn a_backup_is_verified_without_a_catalog_and_restored_in_part() {
+    let place = place(40);
+    let id = place.ok(&["backup", "backups", "-q"]);
+    let id = id.trim();
+    let gpu: u64 = place.ok(&["count", "--filter", "tags:gpu"]).trim().parse().expect("a number");
+    let args = ["restore", id, "backups", "--filter", "tags:gpu", "--uri", "file://./part", "-o", "json", "-q"];
+    assert_eq!(place.json(&args), json!({"records": gpu, "replaced": 0}));
+    assert_eq!(place.ok(&["count", "--uri", "file://./part"]), format!("{gpu}\n"));
+    place.fails(2, &["restore", id, "backups", "--filter", "tags:", "--uri", "file://./nothing"]);
+    assert!(!place.at("nothing").exists(), "a bad filter is refused before a catalog is made");
+
+    std::fs::remove_dir_all(place.at("data")).expect("the catalog is removed");
+    let whole = place.at("backups").join(id).display().to_string();
+    for args in [&["verify", &whole] as &[_], &["verify", "backups", id], &["verify", id, "file://backups"]] {
+        let found = place.json(&[args, &["-o", "json", "-q"]].concat());
+        assert_eq!((&found["id"], &found["records"], &found["format"]), (&json!(id), &json!(40), &json!(2)));
+    }
+    assert!(place.ok(&["verify", &whole, "-o", "csv"]).starts_with("id,location,format,"));
+    assert!(!place.at("data").exists(), "verify needs no catalog and makes none");
+    for args in [&["verify", "backups"] as &[_], &["verify", "backups", "x"], &["verify", ".."]] {
+        assert!(place.fails(2, args).contains("LOCATION/ID"), "{args:?}");
+    }
+    place.fails(3, &["verify", "nowhere", id]);
+    let part = place.at("backups").join(id).join("records-00001.ndjson.zst");
+    std::fs::remove_file(&part).expect("a part is lost");
+    let err = place.fails(7, &["verify", &whole]);
+    assert!(err.contains("records-00001.ndjson.zst: it is missing"), "{err}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use proximadb_meta_archive::ArchiveSource;
+use proximadb_meta_core::digest::digest_of;
 use proximadb_meta_core::driver::{Applied, Driver, Key, NetWrite, Prepared, Push, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
@@ -14,8 +15,8 @@ use proximadb_meta_core::report::{
     RestoreReport, SchemaAction, SchemaReport, Stat,
 };
 use proximadb_meta_core::{
-    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
-    Order, Result, Retry,
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
+    MetadataBackendType, Order, Result, Retry,
 };
 use proximadb_meta_memtable::Table;
 use tokio::sync::oneshot;
@@ -80,6 +81,7 @@ pub(crate) fn capabilities() -> Capabilities {
     c.portable_backup = true;
     c.snapshot_backup = true;
     c.explain = true;
+    c.digest = true;
     c.maintain = true;
     c.schema = true;
     c.diagnose = true;
@@ -266,6 +268,11 @@ impl Driver for WalDriver {
         let found = format!("{bytes} bytes for {records} records in all namespaces");
         findings.push(Finding::ok("memory", found).with_value(bytes, "bytes"));
         Ok(findings)
+    }
+
+    async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
+        self.usable(call)?;
+        digest_of(&request, call.now, self.shared.table.snapshot(&call.namespace)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 mod operate;
 mod read;
 mod store;
+mod transfer;
 mod wal;
 mod write;
 
@@ -10,7 +11,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operate::{Completions, Schema, SchemaCommand};
 pub(crate) use read::{Count, Explain, Export, Get, Ls};
-pub(crate) use store::{Backup, Demo, Restore};
+pub(crate) use store::{Backup, Demo, Restore, Verify};
+pub(crate) use transfer::{Diff, Digest};
 pub(crate) use wal::{Wal, WalCommand};
 pub(crate) use write::{Create, Import, OnConflict, Rm, Set};
 
@@ -18,7 +20,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done                               6  not permitted
   1  other failure                      7  the store is damaged
-  2  usage, bad input, configuration    8  (kept for differences; no command gives it yet)
+  2  usage, bad input, configuration    8  catalogs differ
   3  not found                          9  unsupported
   4  conflict: taken, changed, exists   10 done in part
   5  unavailable: down, locked, full    130 stopped by Ctrl-C or SIGTERM, cleanly
@@ -136,6 +138,9 @@ pub(crate) enum Command {
     Explain(Explain),
     Backup(Backup),
     Restore(Restore),
+    Diff(Diff),
+    Digest(Digest),
+    Verify(Verify),
     Wal(Wal),
     Demo(Demo),
     Completions(Completions),
@@ -152,10 +157,14 @@ impl Command {
         match self {
             Self::Ls(_) | Self::Get(_) | Self::Backends => &[Table, Json, Ndjson, Csv, Name],
             Self::Create(_) | Self::Set(_) | Self::Backup(_) => &[Name, Table, Json, Ndjson, Csv],
-            Self::Count(_) | Self::Stats | Self::Health | Self::Explain(_) | Self::Version => {
-                &[Table, Json, Ndjson, Csv]
-            }
-            Self::Import(_) | Self::Restore(_) => &[Table, Json, Ndjson],
+            Self::Count(_)
+            | Self::Stats
+            | Self::Health
+            | Self::Explain(_)
+            | Self::Digest(_)
+            | Self::Verify(_)
+            | Self::Version => &[Table, Json, Ndjson, Csv],
+            Self::Import(_) | Self::Restore(_) | Self::Diff(_) => &[Table, Json, Ndjson],
             Self::Rm(_) => &[Table, Json, Ndjson, Name],
             Self::Doctor | Self::Maintain => &[Table, Json, Ndjson, Csv],
             Self::Schema(_) => &[Table, Json, Ndjson],
@@ -184,6 +193,9 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Diff(_) => "diff",
+            Self::Digest(_) => "digest",
+            Self::Verify(_) => "verify",
             Self::Wal(_) => "wal",
             Self::Demo(_) => "demo",
             Self::Completions(_) => "completions",

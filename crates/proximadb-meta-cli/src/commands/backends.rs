@@ -34,7 +34,7 @@ fn row(plugin: &dyn BackendPlugin) -> Row {
 }
 
 /// The yes-or-no capabilities by their names in the contract.
-fn abilities(c: &Capabilities) -> [(&'static str, bool); 14] {
+fn abilities(c: &Capabilities) -> [(&'static str, bool); 15] {
     [
         ("snapshot_list", c.snapshot_list),
         ("idempotency", c.idempotency),
@@ -50,6 +50,7 @@ fn abilities(c: &Capabilities) -> [(&'static str, bool); 14] {
         ("diagnose", c.diagnose),
         ("watch", c.watch),
         ("ranked_text", c.ranked_text),
+        ("digest", c.digest),
     ]
 }
 

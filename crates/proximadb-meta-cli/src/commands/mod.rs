@@ -5,12 +5,15 @@ mod backends;
 mod completions;
 mod create;
 mod demo;
+mod diff;
+mod digest;
 mod doctor;
 mod export;
 mod get;
 mod import;
 mod inspect;
 mod ls;
+mod pair;
 mod rm;
 mod schema;
 mod session;
@@ -25,6 +28,7 @@ use crate::args::{Args, Command, Format};
 use crate::exit::Result;
 use crate::stop::{STOPPED, Stop};
 use crate::talk::Talk;
+use pair::Manner;
 use session::Session;
 
 /// A command whose arguments were checked.
@@ -43,6 +47,7 @@ enum Job {
     Maintain,
     Backup(String),
     Restore(archive::Restore),
+    Digest(u8),
 }
 
 /// What a command leaves behind.
@@ -61,7 +66,7 @@ impl Job {
         match self {
             Self::Import(_) | Self::Create(_) | Self::Restore(_) => Effect::Makes,
             Self::Set(_) | Self::Rm(_) | Self::Maintain => Effect::Changes,
-            // A backup is written by a thread that completes in any case.
+            // What cannot be divided completes.
             Self::Backup(_) => Effect::Changes,
             _ => Effect::Reads,
         }
@@ -83,6 +88,7 @@ impl Job {
             Self::Maintain => inspect::maintain(s).await,
             Self::Backup(location) => archive::backup(s, &location).await,
             Self::Restore(x) => x.run(s).await,
+            Self::Digest(depth) => digest::run(s, depth).await,
         }
     }
 }
@@ -109,8 +115,16 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
                 () = stop.requested() => Ok(STOPPED),
             };
         }
+        Command::Verify(x) => {
+            return tokio::select! {
+                result = archive::verify(&x, format, &talk) => result,
+                () = stop.requested() => Ok(STOPPED),
+            };
+        }
         Command::Version => return version::run(format),
         Command::Backends => return backends::run(format),
+        Command::Diff(x) => return diff::Diff::new(&x, &global)?.run(&Manner { format, talk, stop }).await,
+        Command::Digest(x) => Job::Digest(x.depth),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),
         Command::Export(x) => Job::Export(export::Export::new(x)?),
         Command::Ls(x) => Job::Ls(ls::Ls::new(&x)?),
