@@ -54,10 +54,11 @@ fn kind(e: &object_store::Error, code: &str) -> (ErrorKind, &'static str) {
         }
         Store::NotSupported { .. } | Store::NotImplemented { .. } => (ErrorKind::Unsupported, ""),
         _ => match http_error(e).map(HttpError::kind) {
-            Some(HttpErrorKind::Connect | HttpErrorKind::Timeout) => {
-                (ErrorKind::Unavailable, "see whether AWS_ENDPOINT_URL and the network are right; without credentials in \
-                                          the variables AWS_* the metadata service of the machine is asked for them")
-            }
+            Some(HttpErrorKind::Connect | HttpErrorKind::Timeout) => (
+                ErrorKind::Unavailable,
+                "see whether AWS_ENDPOINT_URL and the network are right; without credentials in \
+                                          the variables AWS_* the metadata service of the machine is asked for them",
+            ),
             _ => (ErrorKind::Unavailable, ""),
         },
     }
