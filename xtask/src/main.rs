@@ -6,6 +6,7 @@ mod new_backend;
 mod public_api;
 mod repo;
 mod sanitize;
+mod servers;
 mod soak;
 mod tally;
 mod test;
@@ -19,6 +20,12 @@ type Task = fn(&[String]) -> Result<(), String>;
 const TASKS: &[(&str, &str, &str, Task)] = &[
     ("tidy", "", "checks what the compiler does not: arrows, first lines, lengths, lists that must agree", tidy::run),
     ("test", "", "runs every test of the workspace in one build and closes with the counts", test::run),
+    (
+        "servers",
+        "up|down|status [NAME...]",
+        "the servers that tests need, on the loopback; up prints export lines for eval",
+        servers::run,
+    ),
     (
         "new-backend",
         "NAME [--path DIR] | --check",

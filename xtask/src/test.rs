@@ -1,4 +1,4 @@
-//! Runs every test of the workspace in one build, and closes with the counts.
+//! Runs every test of the workspace in one build, with the servers they need, and closes with the counts.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -8,6 +8,7 @@ use std::time::Instant;
 use cargo_metadata::{Message, Metadata};
 
 use crate::repo::{cargo, metadata};
+use crate::servers::Servers;
 use crate::tally::Tally;
 
 /// A test binary that took longer is named at the end.
@@ -21,10 +22,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let binaries = build(&metadata()?, &["--workspace"])?;
     println!("== build: {} s", start.elapsed().as_secs());
     let start = Instant::now();
+    let servers = Servers::up()?;
+    println!("== servers: {} s", start.elapsed().as_secs());
+    let start = Instant::now();
     let mut command = cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    command.envs(servers.exports.iter().map(|(name, value)| (name, value)));
     let (tally, success) = watch(&mut command, &binaries)?;
     println!("== tests: {} s", start.elapsed().as_secs());
+    drop(servers);
     report(&tally);
     match (success, tally.passed) {
         (true, 0) => Err("no test ran".to_owned()),

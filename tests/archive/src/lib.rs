@@ -1,6 +1,11 @@
 //! What the tests of the archive share: catalogs, copies of backups, what a store holds.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, missing_docs, reason = "helpers of tests")]
 
+pub mod bucket;
+pub mod child;
+pub mod fake;
+pub mod resealed;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +17,6 @@ use proximadb_meta_core::{
     Result, Retention, Timestamp,
 };
 use tempfile::TempDir;
-
-pub mod resealed;
 
 pub type Store = Arc<dyn MetadataBackend>;
 

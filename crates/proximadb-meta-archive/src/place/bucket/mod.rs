@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use proximadb_meta_core::{Error, ErrorKind, Result};
+use proximadb_meta_core::{Error, ErrorKind, Result, Retry};
 
 use crate::manifest;
 use error::failed;
@@ -97,7 +97,8 @@ impl BucketSink {
 
     /// The manifest may be there although the answer got lost: then the backup is whole, and must not lose its parts.
     async fn unclear(&mut self, e: Error) -> Result<()> {
-        if e.kind() != ErrorKind::Unavailable {
+        let lost = matches!(e.kind(), ErrorKind::Unavailable | ErrorKind::Throttled);
+        if !lost || self.unfinished.is_empty() {
             return Err(e);
         }
         match self.backup.size(manifest::FILE).await {
@@ -109,7 +110,7 @@ impl BucketSink {
             Err(_) => {
                 self.unfinished.clear();
                 let hint = "whether the backup is there is not known: verify it, or remove what is below its id";
-                Err(e.with_retry(proximadb_meta_core::Retry::UnknownOutcome).with_hint(hint))
+                Err(e.with_retry(Retry::UnknownOutcome).with_hint(hint))
             }
         }
     }

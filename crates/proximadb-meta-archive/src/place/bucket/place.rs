@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{ObjectStore, RetryConfig};
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use proximadb_meta_core::{Error, ErrorKind, Result};
 
 use super::error::words;
@@ -40,15 +40,20 @@ impl Bucket {
         }
         let prefix = Path::parse(prefix).map_err(|e| Error::invalid(format!("the prefix in s3://{bucket}: {e}")))?;
         let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_FOR, ..RetryConfig::default() };
-        let store = AmazonS3Builder::from_env()
-            .with_bucket_name(bucket)
-            .with_http_connector(Connector)
-            .with_retry(retry)
-            .build()
-            .map_err(|e| {
-                let what = format!("the settings for s3://{bucket}: {}", words(&e));
-                Error::new(ErrorKind::Config, what).with_hint("they are the variables that begin with AWS_")
-            })?;
+        let settings = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        let setting = |key| settings.get_config_value(&key).unwrap_or_default();
+        let plain = setting(AmazonS3ConfigKey::Endpoint).starts_with("http://");
+        if plain && setting(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)) != "true" {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "AWS_ENDPOINT_URL is plain HTTP: anybody could read and change it",
+            )
+            .with_hint("use https://, or set AWS_ALLOW_HTTP to true"));
+        }
+        let store = settings.with_http_connector(Connector).with_retry(retry).build().map_err(|e| {
+            let what = format!("the settings for s3://{bucket}: {}", words(&e));
+            Error::new(ErrorKind::Config, what).with_hint("they are the variables that begin with AWS_")
+        })?;
         Ok(Self { store: Arc::new(store), name: bucket.into(), prefix })
     }
 
