@@ -37,6 +37,11 @@ impl Address {
         self.0.scheme() == "memory"
     }
 
+    /// Whether the location is a path of this machine.
+    pub(crate) fn is_path(&self) -> bool {
+        matches!(self.0.scheme(), "file" | "sqlite")
+    }
+
     /// The directory in which the embedded log would make a new catalog, if that is what opening it would do.
     pub(crate) fn would_be_new(&self) -> Option<PathBuf> {
         let path = Path::new(self.0.location());

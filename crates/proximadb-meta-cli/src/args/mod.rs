@@ -10,7 +10,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use read::{Count, Explain, Export, Get, Ls};
 pub(crate) use store::{Backup, Demo, Restore};
-pub(crate) use transfer::{Diff, Digest};
+pub(crate) use transfer::{Copy, CopyConflict, Diff, Digest};
 pub(crate) use wal::{Wal, WalCommand};
 pub(crate) use write::{Create, Import, OnConflict, Rm, Set};
 
@@ -121,6 +121,7 @@ pub(crate) enum Command {
     Explain(Explain),
     Backup(Backup),
     Restore(Restore),
+    Copy(Copy),
     Diff(Diff),
     Digest(Digest),
     Wal(Wal),
@@ -141,7 +142,7 @@ impl Command {
             Self::Count(_) | Self::Stats | Self::Health | Self::Explain(_) | Self::Digest(_) | Self::Version => {
                 &[Table, Json, Ndjson, Csv]
             }
-            Self::Import(_) | Self::Restore(_) | Self::Diff(_) => &[Table, Json, Ndjson],
+            Self::Import(_) | Self::Restore(_) | Self::Copy(_) | Self::Diff(_) => &[Table, Json, Ndjson],
             Self::Rm(_) => &[Table, Json, Ndjson, Name],
             Self::Wal(_) => &[Table, Json],
             Self::Export(_) | Self::Demo(_) => &[Ndjson],
@@ -164,6 +165,7 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Copy(_) => "copy",
             Self::Diff(_) => "diff",
             Self::Digest(_) => "digest",
             Self::Wal(_) => "wal",

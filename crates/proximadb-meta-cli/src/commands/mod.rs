@@ -2,6 +2,7 @@
 
 mod archive;
 mod backends;
+mod copy;
 mod create;
 mod demo;
 mod diff;
@@ -97,6 +98,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Command::Wal(x) => return wal::run(&x.what, format),
         Command::Version => return version::run(format),
         Command::Backends => return backends::run(format),
+        Command::Copy(x) => return copy::Copy::new(x, &args.global)?.run(&Manner { format, talk, stop }).await,
         Command::Diff(x) => return diff::Diff::new(&x, &args.global)?.run(&Manner { format, talk, stop }).await,
         Command::Digest(x) => Job::Digest(x.depth),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),

@@ -57,7 +57,13 @@ impl RecordHash {
     /// The hash of a record.
     #[must_use]
     pub fn of(record: &CollectionMetadata) -> Self {
-        Self(*blake3::hash(record.to_json().as_bytes()).as_bytes())
+        Self::of_json(&record.to_json())
+    }
+
+    /// The hash of a record whose canonical JSON is at hand.
+    #[must_use]
+    pub fn of_json(json: &str) -> Self {
+        Self(*blake3::hash(json.as_bytes()).as_bytes())
     }
 
     /// From its bytes.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::journal::{Journal, Past};
 use super::plan::{Planned, Planner};
 use super::source::{Chunk, Source};
-use super::{Conflict, CopyCounts, CopyOptions, CopyReport, End, OnConflict, Proof, Watch};
+use super::{Conflict, CopyCounts, CopyOptions, CopyReport, End, OnConflict, Phase, Proof, Watch};
 use crate::records::Catalog;
 
 /// How often a chunk is planned again because somebody else changed what it is about.
@@ -39,6 +39,7 @@ pub(super) async fn survey(
     planner.take_up(&past);
     let mut pairs = Source::new(source, destination, options.filter.as_ref(), past);
     let mut survey = Survey::default();
+    watch.begins(Phase::Plan);
     while let Some(chunk) = pairs.chunk(options.batch).await? {
         let planned = planner.plan(&chunk, with_names).await?;
         survey.counts.add(&planned.counts);
@@ -96,6 +97,8 @@ pub(super) async fn copy(
     }
     let mut run = Run::new(source, destination, options, journal, &past);
     let mut pairs = Source::new(source, destination, options.filter.as_ref(), past);
+    watch.begins(Phase::Write);
+    watch.at(&run.counts);
     let ended = run.all(&mut pairs, watch).await;
     let drained = match &ended {
         Ok(_) => run.drain(watch).await,
@@ -107,6 +110,7 @@ pub(super) async fn copy(
     if end == End::Stopped {
         return Ok(report(run.counts, Vec::new(), End::Stopped));
     }
+    watch.begins(Phase::Prove);
     let proof = match options.prove {
         true => Some(prove(source, destination, options, &run.counts).await?),
         false => None,
@@ -175,7 +179,7 @@ impl<'a> Run<'a> {
                 self.planner.forget(&planned);
                 pairs.give_back(rest);
             };
-            self.send(chunk, planned).await?;
+            self.send(chunk, planned)?;
             watch.at(&self.counts);
             while self.writes.len() >= self.options.jobs.max(1) {
                 self.wait(watch).await?;
@@ -185,11 +189,11 @@ impl<'a> Run<'a> {
     }
 
     /// Sends a chunk, or counts it where there is nothing to write.
-    async fn send(&mut self, chunk: Chunk, planned: Planned) -> Result<()> {
+    fn send(&mut self, chunk: Chunk, planned: Planned) -> Result<()> {
         refuse_conflicts(&planned)?;
-        let note = self.note(&chunk, &planned).await?;
+        let note = self.note(&chunk, &planned)?;
         if planned.operations.is_empty() {
-            return self.count(&planned, note).await;
+            return self.count(&planned, note);
         }
         let (number, destination, operations) = (self.next, self.destination.clone(), planned.operations.clone());
         self.next += 1;
@@ -198,26 +202,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn note(&mut self, chunk: &Chunk, planned: &Planned) -> Result<Option<u64>> {
+    fn note(&mut self, chunk: &Chunk, planned: &Planned) -> Result<Option<u64>> {
         match &mut self.journal {
-            Some(journal) => journal.begin(chunk, planned).await.map(Some),
+            Some(journal) => journal.begin(chunk, planned).map(Some),
             None => Ok(None),
         }
     }
 
     /// A chunk is done.
-    async fn count(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
+    fn count(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
         self.counts.add(&planned.counts);
         match (&mut self.journal, note) {
-            (Some(journal), Some(note)) => journal.done(note).await,
+            (Some(journal), Some(note)) => journal.done(note),
             _ => Ok(()),
         }
     }
 
-    async fn void(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
+    fn void(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
         self.planner.forget(planned);
         match (&mut self.journal, note) {
-            (Some(journal), Some(note)) => journal.void(note).await,
+            (Some(journal), Some(note)) => journal.void(note),
             _ => Ok(()),
         }
     }
@@ -235,9 +239,9 @@ impl<'a> Run<'a> {
             let mut todo = Vec::new();
             for (sent, error) in again {
                 if error.retry() == Retry::UnknownOutcome && self.is_there(&sent.planned).await? {
-                    self.count(&sent.planned, sent.note).await?;
+                    self.count(&sent.planned, sent.note)?;
                 } else {
-                    self.void(&sent.planned, sent.note).await?;
+                    self.void(&sent.planned, sent.note)?;
                     todo.push((sent, error));
                 }
             }
@@ -265,7 +269,7 @@ impl<'a> Run<'a> {
         }
         for (sent, error) in refused {
             if error.retry() != Retry::UnknownOutcome {
-                self.void(&sent.planned, sent.note).await?;
+                self.void(&sent.planned, sent.note)?;
             }
         }
         Ok(())
@@ -277,10 +281,13 @@ impl<'a> Run<'a> {
         let (number, result) = joined.map_err(ended)?;
         let Some(sent) = self.sent.remove(&number) else { return Ok(()) };
         match result {
-            Ok(_) => self.count(&sent.planned, sent.note).await?,
+            Ok(_) => {
+                tracing::debug!(records = sent.chunk.pairs.len(), to = &*sent.chunk.to, "wrote a batch");
+                self.count(&sent.planned, sent.note)?;
+            }
             Err(e) if may_be_done_again(&e) => again.push((sent, e)),
             Err(e) => {
-                self.void(&sent.planned, sent.note).await?;
+                self.void(&sent.planned, sent.note)?;
                 return Err(e.without_index().context(place(&sent.chunk)));
             }
         }
@@ -319,18 +326,18 @@ impl<'a> Run<'a> {
                 _ => planned,
             };
             refuse_conflicts(&planned)?;
-            let note = self.note(&chunk, &planned).await?;
+            let note = self.note(&chunk, &planned)?;
             let result = match planned.operations.is_empty() {
                 true => Ok(Vec::new()),
                 false => self.destination.batch_operations(planned.operations.clone()).await,
             };
             match result {
-                Ok(_) => self.count(&planned, note).await?,
+                Ok(_) => self.count(&planned, note)?,
                 Err(e) if e.retry() == Retry::UnknownOutcome && self.is_there(&planned).await? => {
-                    self.count(&planned, note).await?;
+                    self.count(&planned, note)?;
                 }
                 Err(e) => {
-                    self.void(&planned, note).await?;
+                    self.void(&planned, note)?;
                     if !may_be_done_again(&e) {
                         return Err(e.without_index().context(place(&chunk)));
                     }
