@@ -66,6 +66,7 @@ fn conflicts_are_told_before_anything_is_written() {
         assert!(said.err.contains("2 collections in the way; nothing was written"), "{}", said.err);
     }
     assert!(place.ok(&["export", "--uri", B]) == before);
+    assert!(common::files(&place.at("state")).is_empty(), "there is nothing to resume");
     let skipped = place.run(&["copy", A, B, "--on-conflict", "skip", "-o", "json"]);
     assert_eq!((skipped.code, counts(&skipped)), (Some(0), json!([0, 0, 38, 2, 0, 0])), "{}", skipped.err);
     let newer = place.run(&["copy", A, B, "--on-conflict", "newer", "--dry-run", "-o", "json"]);

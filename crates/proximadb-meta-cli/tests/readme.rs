@@ -67,8 +67,8 @@ fn the_examples_are_true() {
         commands.extend(command.split("pxmeta ").skip(1).filter_map(|c| c.split(' ').next()).map(str::to_owned));
     }
     let all = [
-        "backends", "backup", "copy", "count", "create", "demo", "diff", "digest", "explain", "export", "get", "health",
-        "import", "ls", "restore", "rm", "set", "stats", "version", "wal",
+        "backends", "backup", "copy", "count", "create", "demo", "diff", "digest", "explain", "export", "get",
+        "health", "import", "ls", "restore", "rm", "set", "stats", "version", "wal",
     ];
     assert!(commands.iter().eq(all.iter()), "every command has an example: {commands:?}");
 }

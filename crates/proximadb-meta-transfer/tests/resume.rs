@@ -170,6 +170,24 @@ async fn a_resumed_copy_does_not_look_at_what_is_done() {
 }
 
 #[tokio::test]
+async fn a_journal_in_which_nothing_stands_does_not_stay() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("journal");
+    let (a, b) = (memory().await, memory().await);
+    fill(&a, many(30)).await;
+    fill(&b, vec![record("id-0000003", "other", 1)]).await;
+    let begin = || Some(Journal::start(&path, OF).expect("a journal"));
+    let report = copy(&a, &b, &options(OnConflict::Fail, 1), begin(), &mut Unwatched).await.unwrap();
+    assert_eq!((report.end, path.exists()), (End::Refused, false));
+    let journal = begin();
+    assert_eq!(Journal::start(&path, OF).unwrap_err().kind(), ErrorKind::Locked, "two runs of one copy");
+    assert_eq!(Journal::resume(&path, OF).unwrap_err().kind(), ErrorKind::Locked);
+    b.close().await.unwrap();
+    copy(&a, &b, &options(OnConflict::Skip, 1), journal, &mut Unwatched).await.unwrap_err();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
 async fn a_journal_of_something_else_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("journal");

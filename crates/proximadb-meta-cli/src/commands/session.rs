@@ -32,7 +32,7 @@ impl Session {
         if let Some(directory) = address.would_be_new().filter(|_| !makes) {
             let what = format!("there is no catalog at {}", directory.display());
             return Err(Error::new(ErrorKind::NotFound, what).with_hint(
-                "import, create and restore make one; --uri, PXMETA_URI or proximadb-meta.toml names another",
+                "import, create, restore and copy make one; --uri, PXMETA_URI or proximadb-meta.toml names another",
             ));
         }
         tracing::debug!(address = address.config().redacted(), door = ?address.config().door(), "opening");

@@ -19,8 +19,8 @@
 //!
 //! Canonical JSON begins with `{` (`0x7b`), so that no record can be taken for a leaf or a node.
 //!
-//! A leaf is a chain, not a hash over a list, so that somebody who reads records in the order of their ids needs 2 MiB for the
-//! tree however many there are.
+//! A leaf is a chain, not a hash over a list, so that somebody who reads records in the order of their ids needs some 3 MiB for
+//! the tree however many there are.
 
 mod build;
 #[cfg(test)]

@@ -228,6 +228,11 @@ impl Journal {
         self.append(&Line::Void(batch))
     }
 
+    /// Whether nothing was ever sent.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.next == 0
+    }
+
     /// Removes the file: the copy is complete.
     pub(super) fn finish(self) -> Result<()> {
         std::fs::remove_file(&self.path).map_err(|e| failed(&self.path, e))
@@ -270,4 +275,26 @@ fn failed(path: &Path, e: std::io::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, format!("the journal {} cannot be used: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn done_parts_are_put_together_and_gaps_are_left() {
+        let mut past = Past::default();
+        for (from, to) in
+            [(Some("k"), "m"), (Some("b"), "d"), (None, "b"), (Some("c"), "d"), (Some("f"), "h"), (Some("g"), "i")]
+        {
+            past.done.push((from.map(Arc::from), to.into()));
+        }
+        past.tidy();
+        assert_eq!((past.done.len(), past.start().as_deref()), (3, Some("d")));
+        let covered: String = ('a'..='n').filter(|id| past.covers(&id.to_string())).collect();
+        assert_eq!(covered, "abcdghilm");
+        assert!(!Past::default().covers("a") && Past::default().start().is_none());
+        past.done.remove(0);
+        assert!(past.start().is_none() && !past.covers("a") && past.covers("g"));
+    }
 }

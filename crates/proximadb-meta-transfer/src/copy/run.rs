@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 
 use super::journal::{Journal, Past};
 use super::plan::{Planned, Planner};
-use super::source::{Chunk, Source};
+use super::source::{Chunk, Source, look_up};
 use super::{Conflict, CopyCounts, CopyOptions, CopyReport, End, OnConflict, Phase, Proof, Watch};
+use crate::ask::{By, ask};
 use crate::records::Catalog;
 
 /// How often a chunk is planned again because somebody else changed what it is about.
@@ -73,19 +74,36 @@ pub(super) async fn copy(
     mut journal: Option<Journal>,
     watch: &mut dyn Watch,
 ) -> Result<CopyReport> {
+    let result = noted(source, destination, options, &mut journal, watch).await;
+    let is_complete = matches!(&result, Ok(report) if report.end == End::Complete);
+    match journal {
+        Some(journal) if is_complete || journal.is_untouched() => {
+            let finished = journal.finish();
+            result.and_then(|report| finished.map(|()| report))
+        }
+        _ => result,
+    }
+}
+
+async fn noted(
+    source: &Catalog,
+    destination: &Catalog,
+    options: &CopyOptions,
+    journal: &mut Option<Journal>,
+    watch: &mut dyn Watch,
+) -> Result<CopyReport> {
     let health = destination.health_check().await?;
     if matches!(health.status, HealthStatus::ReadOnly | HealthStatus::Down) {
         let cause = health.cause.map(|c| format!(": {c}")).unwrap_or_default();
         return Err(Error::new(ErrorKind::Unavailable, format!("the destination is {}{cause}", health.status)));
     }
     check_batches(destination)?;
-    let past = match &mut journal {
+    let past = match journal {
         Some(journal) => journal.settle(destination).await?,
         None => Past::default(),
     };
     let report = |counts, conflicts, end| CopyReport { counts, conflicts, end, proof: None };
-    let bare = is_bare(destination).await?;
-    if options.on_conflict == OnConflict::Fail && !bare {
+    if options.on_conflict == OnConflict::Fail && !is_bare(destination).await? {
         let Some(survey) = survey(source, destination, options, Some(&past), watch).await? else {
             return Ok(report(past.counts, Vec::new(), End::Stopped));
         };
@@ -107,18 +125,14 @@ pub(super) async fn copy(
     };
     let end = ended?;
     drained?;
-    if end == End::Stopped {
-        return Ok(report(run.counts, Vec::new(), End::Stopped));
-    }
-    watch.begins(Phase::Prove);
-    let proof = match options.prove {
-        true => Some(prove(source, destination, options, &run.counts).await?),
-        false => None,
+    let proof = match end {
+        End::Complete if options.prove => {
+            watch.begins(Phase::Prove);
+            Some(prove(source, destination, options, &run.counts).await?)
+        }
+        _ => None,
     };
-    if let Some(journal) = run.journal {
-        journal.finish()?;
-    }
-    Ok(CopyReport { proof, ..report(run.counts, Vec::new(), End::Complete) })
+    Ok(CopyReport { proof, ..report(run.counts, Vec::new(), end) })
 }
 
 /// What was sent.
@@ -132,7 +146,7 @@ struct Run<'a> {
     destination: Catalog,
     options: &'a CopyOptions,
     planner: Planner,
-    journal: Option<Journal>,
+    journal: &'a mut Option<Journal>,
     counts: CopyCounts,
     writes: JoinSet<(u64, Result<Vec<Outcome>>)>,
     sent: HashMap<u64, Sent>,
@@ -146,7 +160,7 @@ impl<'a> Run<'a> {
         source: &Catalog,
         destination: &Catalog,
         options: &'a CopyOptions,
-        journal: Option<Journal>,
+        journal: &'a mut Option<Journal>,
         past: &Past,
     ) -> Self {
         let mut planner = Planner::new(source, destination, options);
@@ -203,7 +217,7 @@ impl<'a> Run<'a> {
     }
 
     fn note(&mut self, chunk: &Chunk, planned: &Planned) -> Result<Option<u64>> {
-        match &mut self.journal {
+        match &mut *self.journal {
             Some(journal) => journal.begin(chunk, planned).map(Some),
             None => Ok(None),
         }
@@ -212,7 +226,7 @@ impl<'a> Run<'a> {
     /// A chunk is done.
     fn count(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
         self.counts.add(&planned.counts);
-        match (&mut self.journal, note) {
+        match (&mut *self.journal, note) {
             (Some(journal), Some(note)) => journal.done(note),
             _ => Ok(()),
         }
@@ -220,7 +234,7 @@ impl<'a> Run<'a> {
 
     fn void(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
         self.planner.forget(planned);
-        match (&mut self.journal, note) {
+        match (&mut *self.journal, note) {
             (Some(journal), Some(note)) => journal.void(note),
             _ => Ok(()),
         }
@@ -304,9 +318,7 @@ impl<'a> Run<'a> {
             if races > MAX_RACES || (last.kind() == ErrorKind::Unsupported && !divisible) {
                 return Err(last.without_index().context(place(&chunk)));
             }
-            for (record, there) in &mut chunk.pairs {
-                *there = self.destination.get_collection(&record.id).await?;
-            }
+            look_up(&self.destination, &mut chunk.pairs).await?;
             let planned = self.planner.plan(&chunk, true).await?;
             let too_much = last.kind() == ErrorKind::Unsupported || !self.planner.fits(&planned);
             if too_much && let Some(rest) = chunk.split() {
@@ -353,13 +365,9 @@ impl<'a> Run<'a> {
 
     /// Whether the destination holds what a plan writes.
     async fn is_there(&self, planned: &Planned) -> Result<bool> {
-        for record in planned.written() {
-            let there = self.destination.get_collection(&record.id).await?;
-            if !there.is_some_and(|r| r.same_content(record)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let ids = planned.written().map(|r| r.id.clone()).collect();
+        let there = ask(&self.destination, By::Id, ids).await?;
+        Ok(planned.written().zip(there).all(|(ours, there)| there.is_some_and(|r| r.same_content(ours))))
     }
 }
 
