@@ -151,7 +151,7 @@ fn clear_line() -> &'static str {
 /// "copied [#####-----] 500/1000, 250/s, 2 s left". The rate is that of the records `since` the beginning.
 fn bar(done: &str, count: u64, total: u64, since: u64, elapsed: Duration) -> String {
     const WIDTH: u64 = 24;
-    let filled = if total == 0 { WIDTH } else { (count.min(total) * WIDTH) / total };
+    let filled = (count.min(total) * WIDTH).checked_div(total).unwrap_or(WIDTH);
     let bar: String = (0..WIDTH).map(|n| if n < filled { '#' } else { '-' }).collect();
     let mut line = format!("{done} [{bar}] {count}/{total}");
     let rate = since as f64 / elapsed.as_secs_f64().max(0.001);

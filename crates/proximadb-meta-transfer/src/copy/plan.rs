@@ -149,7 +149,8 @@ impl Planner {
                 return Ok(());
             }
             Some(theirs) if !yields(self.how, ours, theirs) => {
-                return Ok(self.refuse(planned, || Conflict::Id(ours.id.clone())));
+                self.refuse(planned, || Conflict::Id(ours.id.clone()));
+                return Ok(());
             }
             _ => {}
         }

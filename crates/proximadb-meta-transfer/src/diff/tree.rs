@@ -12,7 +12,7 @@ use crate::ask::{By, ask};
 use crate::records::Catalog;
 
 /// Where more entries than this are likely to be asked for, lists are faster and need less memory.
-const MOST_ENTRIES: u64 = 200_000;
+const MOST_ENTRIES: u64 = 50_000;
 
 /// Records that are read before they are told.
 const BLOCK: usize = 256;
