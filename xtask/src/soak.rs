@@ -19,6 +19,8 @@ const POWER_CUTS: u64 = 50;
 const DAMAGED_STORES: u64 = 1;
 /// Schedules that each test of interleavings tries.
 const SCHEDULES: u64 = 100_000;
+/// Random pairs of catalogs, each copied in four ways, cut off and resumed.
+const COPIES: u64 = 5_000;
 /// The seeds of `cargo xtask test` end before this one.
 const FIRST_SEED: u64 = 1_000_000;
 
@@ -48,6 +50,9 @@ fn plan(arguments: &[String]) -> Result<Plan, String> {
 const PARTS: &[(&str, &[&str])] = &[
     ("kill -9 while acknowledging", &["--test", "*", "by_kill_9"]),
     ("round trip through the command line", &["--test", "*", "export_gives_back"]),
+    ("copies between backends", &["--test", "*", "each_backend_to_each"]),
+    ("differences between backends", &["--test", "*", "ten_differences"]),
+    ("copies of colliding catalogs, cut off and resumed", &["--test", "*", "a_plan_is_what_a_copy_does"]),
     ("random scripts on Memory and the log", &["--test", "scripts"]),
     ("crashes of the log on the simulated disk", &["--lib", "no_crash_loses"]),
     ("damaged stores, verified and salvaged", &["--lib", "sim::salvage"]),
@@ -76,6 +81,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             command.args(["--", "--nocapture"]);
             command.env("PXMETA_SOAK_ROUNDS", plan.rounds.to_string());
             command.env("PXMETA_SOAK_RECORDS", RECORDS.to_string());
+            command.env("PXMETA_SOAK_COPIES", COPIES.to_string());
             command.env("PXMETA_SOAK_SEEDS", plan.seeds.to_string());
             command.env("PXMETA_SOAK_FIRST", first.to_string());
             command.env("PXMETA_SOAK_SIM_SEEDS", WORKLOADS.to_string());

@@ -53,8 +53,9 @@ impl Address {
     pub(crate) fn must_be_there(&self) -> Result<()> {
         let Some(directory) = self.would_be_new() else { return Ok(()) };
         let what = format!("there is no catalog at {}", directory.display());
-        Err(Error::new(ErrorKind::NotFound, what)
-            .with_hint("import, create and restore make one; --uri, PXMETA_URI or proximadb-meta.toml names another"))
+        Err(Error::new(ErrorKind::NotFound, what).with_hint(
+            "import, create, restore and copy make one; --uri, PXMETA_URI or proximadb-meta.toml names another",
+        ))
     }
 
     /// Whether the configuration itself asks for traces of each call.
@@ -65,6 +66,11 @@ impl Address {
     /// Whether everything is gone when the process ends.
     pub(crate) fn is_volatile(&self) -> bool {
         self.config.scheme() == "memory"
+    }
+
+    /// Whether the location is a path of this machine.
+    pub(crate) fn is_path(&self) -> bool {
+        matches!(self.0.scheme(), "file" | "sqlite")
     }
 
     /// The directory in which the embedded log would make a new catalog, if that is what opening it would do.

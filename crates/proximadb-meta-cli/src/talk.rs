@@ -87,7 +87,17 @@ impl Talk {
 
     /// Progress of a count: "imported 12000 so far".
     pub(crate) fn progress(&self, done: &'static str) -> Progress {
-        Progress { talk: *self, done, last: 0, drawn: None }
+        self.progress_of(done, None)
+    }
+
+    /// Progress of a count of which the end is known: on a terminal a bar with rate and time left.
+    pub(crate) fn progress_of(&self, done: &'static str, total: Option<u64>) -> Progress {
+        Progress { talk: *self, done, total, first: None, last: 0, drawn: None, begun: Instant::now() }
+    }
+
+    /// Whether progress is drawn on a terminal.
+    pub(crate) fn draws(&self) -> bool {
+        self.terminal && !self.quiet
     }
 }
 
@@ -95,8 +105,12 @@ impl Talk {
 pub(crate) struct Progress {
     talk: Talk,
     done: &'static str,
+    total: Option<u64>,
+    /// What was done when it began, which says nothing of the rate.
+    first: Option<u64>,
     last: u64,
     drawn: Option<Instant>,
+    begun: Instant,
 }
 
 impl Progress {
@@ -104,10 +118,15 @@ impl Progress {
         if self.talk.quiet {
             return;
         }
+        let first = *self.first.get_or_insert(count);
         if self.talk.terminal {
             if self.drawn.is_none_or(|d| d.elapsed() >= REDRAW) {
                 let mut err = io::stderr();
-                let _ = write!(err, "{CLEAR_LINE}{} {count} so far", self.done).and_then(|()| err.flush());
+                let line = match self.total {
+                    Some(total) => bar(self.done, count, total, count - first.min(count), self.begun.elapsed()),
+                    None => format!("{} {count} so far", self.done),
+                };
+                let _ = write!(err, "{CLEAR_LINE}{line}").and_then(|()| err.flush());
                 DRAWN.store(true, Ordering::SeqCst);
                 self.drawn = Some(Instant::now());
             }
@@ -129,7 +148,45 @@ fn clear_line() -> &'static str {
     if DRAWN.swap(false, Ordering::SeqCst) { CLEAR_LINE } else { "" }
 }
 
+/// "copied [#####-----] 500/1000, 250/s, 2 s left". The rate is that of the records `since` the beginning.
+fn bar(done: &str, count: u64, total: u64, since: u64, elapsed: Duration) -> String {
+    const WIDTH: u64 = 24;
+    let filled = (count.min(total) * WIDTH).checked_div(total).unwrap_or(WIDTH);
+    let bar: String = (0..WIDTH).map(|n| if n < filled { '#' } else { '-' }).collect();
+    let mut line = format!("{done} [{bar}] {count}/{total}");
+    let rate = since as f64 / elapsed.as_secs_f64().max(0.001);
+    if rate >= 1.0 {
+        let seconds = (total.saturating_sub(count) as f64 / rate).ceil() as u64;
+        let left = match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, s) => format!("{s} s"),
+            (0, m, s) => format!("{m} min {s} s"),
+            (h, m, _) => format!("{h} h {m} min"),
+        };
+        line.push_str(&format!(", {rate:.0}/s, {left} left"));
+    }
+    line
+}
+
 /// "1 collection", "7 collections".
 pub(crate) fn collections(n: u64) -> String {
     format!("{n} collection{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_says_how_far_how_fast_and_how_long() {
+        let at = |count, total, since, seconds| bar("copied", count, total, since, Duration::from_secs(seconds));
+        assert_eq!(at(500, 1000, 500, 2), "copied [############------------] 500/1000, 250/s, 2 s left");
+        assert_eq!(at(0, 1000, 0, 2), "copied [------------------------] 0/1000");
+        assert_eq!(
+            at(9000, 100_000, 1000, 10),
+            "copied [##----------------------] 9000/100000, 100/s, 15 min 10 s left"
+        );
+        assert_eq!(at(10, 1_000_000, 10, 1), "copied [------------------------] 10/1000000, 10/s, 27 h 46 min left");
+        assert_eq!(at(12, 10, 12, 1), "copied [########################] 12/10, 12/s, 0 s left");
+        assert_eq!(at(0, 0, 0, 0), "copied [########################] 0/0");
+    }
 }

@@ -27,6 +27,8 @@
 //!   `scan.after`, at most `scan.limit`. A part may be short or empty as long as `next` says where to go on; only `None` ends the list.
 //!   With the default [`push`](Driver::push) `scan.filter` is always `None`, and the adapter filters. Only orders among the
 //!   declared [`Capabilities::orders`] are asked for.
+//! * **[`digest`](Driver::digest)** is a capability: records in the order of their ids go through a
+//!   [`DigestBuilder`](crate::digest::DigestBuilder), which leaves out what expired at `call.now`.
 //! * **[`mark_restoring`](Driver::mark_restoring)** is called by a restore alone. A driver without one answers `Unsupported`.
 //! * **[`schema`](Driver::schema)** and **[`diagnose`](Driver::diagnose)** are for operators, each with its capability. A store whose
 //!   [`connect`](crate::registry::BackendPlugin::connect) migrates it gives its plugin a

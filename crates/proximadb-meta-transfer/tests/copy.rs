@@ -1,7 +1,7 @@
 //! A copy is the source, whatever the backends, the batches, the conflicts; and a plan says what it will be.
 //!
 //! 10,000 records between backends; `PXMETA_SOAK_RECORDS` raises the number (the issue's own is 100,000). 300 random pairs of
-//! catalogs; `PXMETA_SOAK_SEEDS` raises that number.
+//! catalogs; `PXMETA_SOAK_COPIES` raises that number.
 
 mod common;
 #[path = "copy/random.rs"]

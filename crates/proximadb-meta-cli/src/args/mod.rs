@@ -12,7 +12,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 pub(crate) use operate::{Completions, Schema, SchemaCommand};
 pub(crate) use read::{Count, Explain, Export, Get, Ls};
 pub(crate) use store::{Backup, Demo, Restore, Verify};
-pub(crate) use transfer::{Diff, Digest};
+pub(crate) use transfer::{Copy, CopyConflict, Diff, Digest};
 pub(crate) use wal::{Wal, WalCommand};
 pub(crate) use write::{Create, Import, OnConflict, Rm, Set};
 
@@ -138,6 +138,7 @@ pub(crate) enum Command {
     Explain(Explain),
     Backup(Backup),
     Restore(Restore),
+    Copy(Copy),
     Diff(Diff),
     Digest(Digest),
     Verify(Verify),
@@ -164,7 +165,7 @@ impl Command {
             | Self::Digest(_)
             | Self::Verify(_)
             | Self::Version => &[Table, Json, Ndjson, Csv],
-            Self::Import(_) | Self::Restore(_) | Self::Diff(_) => &[Table, Json, Ndjson],
+            Self::Import(_) | Self::Restore(_) | Self::Copy(_) | Self::Diff(_) => &[Table, Json, Ndjson],
             Self::Rm(_) => &[Table, Json, Ndjson, Name],
             Self::Doctor | Self::Maintain => &[Table, Json, Ndjson, Csv],
             Self::Schema(_) => &[Table, Json, Ndjson],
@@ -193,6 +194,7 @@ impl Command {
             Self::Explain(_) => "explain",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Copy(_) => "copy",
             Self::Diff(_) => "diff",
             Self::Digest(_) => "digest",
             Self::Verify(_) => "verify",

@@ -3,6 +3,7 @@
 mod archive;
 mod backends;
 mod completions;
+mod copy;
 mod create;
 mod demo;
 mod diff;
@@ -123,6 +124,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         }
         Command::Version => return version::run(format),
         Command::Backends => return backends::run(format),
+        Command::Copy(x) => return copy::Copy::new(x, &global)?.run(&Manner { format, talk, stop }).await,
         Command::Diff(x) => return diff::Diff::new(&x, &global)?.run(&Manner { format, talk, stop }).await,
         Command::Digest(x) => Job::Digest(x.depth),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),

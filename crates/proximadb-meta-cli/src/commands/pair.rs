@@ -53,18 +53,28 @@ impl Pair {
         Ok(Self { from, to, from_namespace, to_namespace, one_store })
     }
 
+    /// Opens both for a plan: a second catalog that is not there is an empty one, and is not made.
+    pub(super) async fn open_to_plan(&self, how: &Manner) -> Result<Opened> {
+        if self.one_store || self.to.would_be_new().is_none() {
+            return self.open(false, how).await;
+        }
+        let from = self.first(how).await?;
+        Ok(Opened { from, second: None, to: proximadb_meta::connect("memory://").await? })
+    }
+
+    async fn first(&self, how: &Manner) -> Result<Session> {
+        Session::open(&self.from, self.from_namespace.clone(), false, how.format, how.talk, how.stop.clone()).await
+    }
+
     /// Opens both. The second is made where it is missing, if that is what the command does.
     pub(super) async fn open(&self, makes: bool, how: &Manner) -> Result<Opened> {
-        let open = |address, namespace: &Namespace, makes| {
-            let (talk, stop) = (how.talk, how.stop.clone());
-            Session::open(address, namespace.clone(), makes, how.format, talk, stop)
-        };
-        let from = open(&self.from, &self.from_namespace, false).await?;
+        let from = self.first(how).await?;
         if self.one_store {
             let to = from.catalog.scoped(CallContext::in_namespace(self.to_namespace.clone()));
             return Ok(Opened { from, second: None, to });
         }
-        match open(&self.to, &self.to_namespace, makes).await {
+        let (talk, stop) = (how.talk, how.stop.clone());
+        match Session::open(&self.to, self.to_namespace.clone(), makes, how.format, talk, stop).await {
             Ok(second) => Ok(Opened { from, to: second.catalog.clone(), second: Some(second) }),
             Err(e) => {
                 from.close().await?;

@@ -174,7 +174,8 @@ impl Running {
 }
 
 pub(crate) fn prepared(mut command: Command, directory: &Path) -> Command {
-    command.current_dir(directory);
+    // Journals of copies do not go where those of the person are who runs the tests.
+    command.current_dir(directory).env("XDG_STATE_HOME", directory.join("state"));
     for name in ["PXMETA_URI", "NO_COLOR", "TERM"] {
         command.env_remove(name);
     }

@@ -1,5 +1,7 @@
 //! The nodes of one depth: folding them up, and where two trees differ.
 
+use std::collections::BTreeMap;
+
 use super::{FAN_OUT, LEAF_DEPTH, NodeHash, RecordHash};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,9 +31,32 @@ impl DigestTree {
         Ok(Self { count, depth, nodes })
     }
 
-    /// Of all the leaves, in their order.
-    pub(super) fn of_leaves(count: u64, nodes: Vec<NodeHash>) -> Self {
-        Self { count, depth: LEAF_DEPTH, nodes }
+    /// Of the leaves that are not empty. Cost: that of their number, and of the nodes of the depth.
+    pub(super) fn of_leaves(count: u64, leaves: BTreeMap<u16, NodeHash>, depth: u8) -> Self {
+        let mut level: Vec<(usize, NodeHash)> = leaves.into_iter().map(|(n, leaf)| (n.into(), leaf)).collect();
+        for _ in depth..LEAF_DEPTH {
+            level = level
+                .chunk_by(|(a, _), (b, _)| a / FAN_OUT == b / FAN_OUT)
+                .map(|siblings| {
+                    let mut children = [NodeHash::EMPTY; FAN_OUT];
+                    let mut parent = 0;
+                    for (n, node) in siblings {
+                        parent = n / FAN_OUT;
+                        if let Some(child) = children.get_mut(n % FAN_OUT) {
+                            *child = *node;
+                        }
+                    }
+                    (parent, inner(&children))
+                })
+                .collect();
+        }
+        let mut nodes = vec![NodeHash::EMPTY; FAN_OUT.pow(depth.min(LEAF_DEPTH).into())];
+        for (n, node) in level {
+            if let Some(place) = nodes.get_mut(n) {
+                *place = node;
+            }
+        }
+        Self { count, depth: depth.min(LEAF_DEPTH), nodes }
     }
 
     /// Live records.

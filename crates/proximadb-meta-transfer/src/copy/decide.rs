@@ -49,7 +49,7 @@ impl Planner {
         let mut others: Vec<(Record, Record)> = Vec::new();
         let mut current = first.0.clone();
         loop {
-            let holder = self.destination.get_collection_by_name(&current.name).await?;
+            let holder = self.holder(&current.name).await?;
             let Some(holder) = holder.filter(|h| h.id != current.id) else {
                 return Ok(chain(others, ChainEnd::Free));
             };

@@ -6,7 +6,7 @@
 //! synced, and after a power cut may be fewer than what was done, which a resumed copy then counts as unchanged.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind as Io, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,28 +92,42 @@ impl Past {
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: Arc<File>,
+    file: File,
     begun: BTreeMap<u64, Begun>,
     past: Vec<Begun>,
     next: u64,
 }
 
 impl Journal {
+    /// A name for the file of the journal of such a copy, that no other copy has.
+    #[must_use]
+    pub fn file_name(of: &str) -> String {
+        // Any hash would do.
+        format!("copy-{}.journal", RecordHash::of_json(of))
+    }
+
     /// Begins a journal, in the place of one that is there. `of`: which copy it is, in any words that hold no secret and that
     /// another copy does not have: where from, where to, which records, how conflicts are resolved. The file's mode is 0600.
     ///
     /// # Errors
-    /// `Unavailable`, `PermissionDenied` or `StorageFull` for a file that cannot be written.
+    /// `Locked` while another run of the copy has it; `Unavailable`, `PermissionDenied` or `StorageFull` for a file that cannot
+    /// be written.
     pub fn start(path: &Path, of: &str) -> Result<Self> {
         let mut options = OpenOptions::new();
-        options.create(true).write(true).truncate(true);
+        // What is there is cut off when nobody else has it.
+        options.create(true).read(true).write(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|e| failed(path, e))?;
-        let journal =
-            Self { path: path.to_owned(), file: file.into(), begun: BTreeMap::new(), past: Vec::new(), next: 0 };
-        write(&journal.file, &Line::Copy { format: FORMAT, of: of.to_owned() }).map_err(|e| failed(path, e))?;
+        lock(path, &file)?;
+        file.set_len(0).map_err(|e| failed(path, e))?;
+        let journal = Self::of_file(path, file);
+        journal.append(&Line::Copy { format: FORMAT, of: of.to_owned() })?;
         Ok(journal)
+    }
+
+    fn of_file(path: &Path, file: File) -> Self {
+        Self { path: path.to_owned(), file, begun: BTreeMap::new(), past: Vec::new(), next: 0 }
     }
 
     /// Goes on with the journal of an earlier run; `None` where there is none.
@@ -126,6 +140,7 @@ impl Journal {
             Err(e) if e.kind() == Io::NotFound => return Ok(None),
             opened => opened.map_err(|e| failed(path, e))?,
         };
+        lock(path, &file)?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(|e| failed(path, e))?;
         // What follows the last line feed was cut off.
@@ -135,7 +150,10 @@ impl Journal {
         let mut lines = text.lines();
         match lines.next().map(serde_json::from_str) {
             // Cut off before its first line was whole: nothing was sent.
-            None => return Self::start(path, of).map(Some),
+            None => {
+                drop(file);
+                return Self::start(path, of).map(Some);
+            }
             Some(Ok(Line::Copy { format: FORMAT, of: other })) if other == of => {}
             Some(Ok(Line::Copy { format: FORMAT, of: other })) => {
                 return Err(Error::invalid(format!("{} is the journal of another copy: {other}", path.display()))
@@ -147,8 +165,7 @@ impl Journal {
             }
             Some(_) => return Err(no_journal(path, 1)),
         }
-        let mut journal =
-            Self { path: path.to_owned(), file: file.into(), begun: BTreeMap::new(), past: Vec::new(), next: 0 };
+        let mut journal = Self::of_file(path, file);
         for (n, line) in lines.enumerate() {
             match serde_json::from_str(line) {
                 Ok(Line::Begin(begun)) => {
@@ -173,7 +190,7 @@ impl Journal {
                 }
                 None => true,
             };
-            self.append(&if is_done { Line::Done(batch) } else { Line::Void(batch) }).await?;
+            self.append(&if is_done { Line::Done(batch) } else { Line::Void(batch) })?;
             self.past.extend(is_done.then_some(begun));
         }
         let mut past = Past::default();
@@ -185,7 +202,7 @@ impl Journal {
     }
 
     /// Notes a batch before it is sent.
-    pub(super) async fn begin(&mut self, chunk: &Chunk, planned: &Planned) -> Result<u64> {
+    pub(super) fn begin(&mut self, chunk: &Chunk, planned: &Planned) -> Result<u64> {
         let batch = self.next;
         self.next += 1;
         let begun = Begun {
@@ -197,18 +214,23 @@ impl Journal {
             kept: planned.kept.iter().map(ToString::to_string).collect(),
             probe: planned.probe().map(|(id, hash)| (id.to_string(), hash.to_string())),
         };
-        self.append(&Line::Begin(begun)).await?;
+        self.append(&Line::Begin(begun))?;
         Ok(batch)
     }
 
     /// Notes that a batch is done.
-    pub(super) async fn done(&mut self, batch: u64) -> Result<()> {
-        self.append(&Line::Done(batch)).await
+    pub(super) fn done(&mut self, batch: u64) -> Result<()> {
+        self.append(&Line::Done(batch))
     }
 
     /// Notes that a batch was refused.
-    pub(super) async fn void(&mut self, batch: u64) -> Result<()> {
-        self.append(&Line::Void(batch)).await
+    pub(super) fn void(&mut self, batch: u64) -> Result<()> {
+        self.append(&Line::Void(batch))
+    }
+
+    /// Whether nothing was ever sent.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.next == 0
     }
 
     /// Removes the file: the copy is complete.
@@ -216,11 +238,21 @@ impl Journal {
         std::fs::remove_file(&self.path).map_err(|e| failed(&self.path, e))
     }
 
-    async fn append(&self, line: &Line) -> Result<()> {
-        let (file, text) = (self.file.clone(), text_of(line));
-        let written = tokio::task::spawn_blocking(move || (&*file).write_all(&text)).await;
-        written.map_err(std::io::Error::other).and_then(|written| written).map_err(|e| failed(&self.path, e))
+    /// Some hundred bytes into the memory of the operating system: no thread is worth it, and a copy that is dropped meanwhile
+    /// leaves no writer behind.
+    fn append(&self, line: &Line) -> Result<()> {
+        (&self.file).write_all(&text_of(line)).map_err(|e| failed(&self.path, e))
     }
+}
+
+/// Keeps other runs of the same copy out, as long as the file is open.
+fn lock(path: &Path, file: &File) -> Result<()> {
+    file.try_lock().map_err(|e| match e {
+        TryLockError::WouldBlock => {
+            Error::new(ErrorKind::Locked, format!("another run of this copy has the journal {}", path.display()))
+        }
+        TryLockError::Error(e) => failed(path, e),
+    })
 }
 
 /// A line and its line feed, which are written at once.
@@ -229,10 +261,6 @@ fn text_of(line: &Line) -> Vec<u8> {
     let mut text = serde_json::to_vec(line).unwrap_or_default();
     text.push(b'\n');
     text
-}
-
-fn write(mut file: &File, line: &Line) -> std::io::Result<()> {
-    file.write_all(&text_of(line))
 }
 
 fn no_journal(path: &Path, line: usize) -> Error {
@@ -247,4 +275,26 @@ fn failed(path: &Path, e: std::io::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, format!("the journal {} cannot be used: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn done_parts_are_put_together_and_gaps_are_left() {
+        let mut past = Past::default();
+        for (from, to) in
+            [(Some("k"), "m"), (Some("b"), "d"), (None, "b"), (Some("c"), "d"), (Some("f"), "h"), (Some("g"), "i")]
+        {
+            past.done.push((from.map(Arc::from), to.into()));
+        }
+        past.tidy();
+        assert_eq!((past.done.len(), past.start().as_deref()), (3, Some("d")));
+        let covered: String = ('a'..='n').filter(|id| past.covers(&id.to_string())).collect();
+        assert_eq!(covered, "abcdghilm");
+        assert!(!Past::default().covers("a") && Past::default().start().is_none());
+        past.done.remove(0);
+        assert!(past.start().is_none() && !past.covers("a") && past.covers("g"));
+    }
 }

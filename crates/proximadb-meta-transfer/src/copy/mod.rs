@@ -244,8 +244,25 @@ pub struct CopyReport {
     pub proof: Option<Proof>,
 }
 
+/// What a copy is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Looking at all of it before anything is written.
+    Plan,
+    /// Writing. Counts begin with those of earlier runs.
+    Write,
+    /// Comparing what was written. No counts are told.
+    Prove,
+}
+
 /// Who looks on while records are copied, and may ask for an end.
 pub trait Watch: Send {
+    /// Another phase begins, and its counts.
+    fn begins(&mut self, phase: Phase) {
+        let _ = phase;
+    }
+
     /// So far.
     fn at(&mut self, counts: &CopyCounts) {
         let _ = counts;

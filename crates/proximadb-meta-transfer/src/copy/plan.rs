@@ -1,6 +1,6 @@
 //! The plan of one chunk: operations, and what they come to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use proximadb_meta_core::digest::RecordHash;
@@ -10,6 +10,7 @@ use super::decide::{ChainEnd, Way, operations, put, yields};
 use super::journal::Past;
 use super::source::{Chunk, Pair};
 use super::{Conflict, CopyCounts, CopyOptions, OnConflict};
+use crate::ask::{By, ask};
 use crate::records::{Catalog, Record};
 
 /// What is known of the whole copy while chunks of it are planned.
@@ -19,6 +20,8 @@ pub(super) struct Planner {
     pub(super) filter: Option<Filter>,
     pub(super) how: OnConflict,
     limits: BatchLimits,
+    /// What the destination said of the names of the chunk that is being planned.
+    holders: HashMap<Arc<str>, Option<Record>>,
     /// Records that were planned before their turn.
     pub(super) ahead: HashSet<Arc<str>>,
     /// Records that were skipped because somebody keeps their name.
@@ -63,6 +66,11 @@ impl Planned {
     }
 }
 
+/// Whether a record gets a name in the destination that its id does not have there.
+fn is_renamed((ours, theirs): &Pair) -> bool {
+    theirs.as_ref().is_none_or(|theirs| theirs.name != ours.name)
+}
+
 impl Planner {
     pub(super) fn new(source: &Catalog, destination: &Catalog, options: &CopyOptions) -> Self {
         Self {
@@ -71,6 +79,7 @@ impl Planner {
             filter: options.filter.clone(),
             how: options.on_conflict,
             limits: destination.capabilities().atomic_batch,
+            holders: HashMap::new(),
             ahead: HashSet::new(),
             kept: HashSet::new(),
         }
@@ -79,6 +88,7 @@ impl Planner {
     /// Plans a chunk. `with_names`: asks the destination who holds the names; without, a batch that meets one is refused.
     pub(super) async fn plan(&mut self, chunk: &Chunk, with_names: bool) -> Result<Planned> {
         let mut planned = Planned::default();
+        self.holders = if with_names { self.holders_of(chunk).await? } else { HashMap::new() };
         for pair in &chunk.pairs {
             if !self.ahead.contains(&pair.0.id) {
                 self.one(pair, with_names, &mut planned).await?;
@@ -91,6 +101,22 @@ impl Planner {
     pub(super) fn take_up(&mut self, past: &Past) {
         self.ahead.extend(past.ahead.iter().cloned());
         self.kept.extend(past.kept.iter().cloned());
+    }
+
+    /// Who holds the names that the chunk's records are to get.
+    async fn holders_of(&self, chunk: &Chunk) -> Result<HashMap<Arc<str>, Option<Record>>> {
+        let names: Vec<Arc<str>> =
+            chunk.pairs.iter().filter(|pair| is_renamed(pair)).map(|(r, _)| r.name.clone()).collect();
+        let holders = ask(&self.destination, By::Name, names.clone()).await?;
+        Ok(names.into_iter().zip(holders).collect())
+    }
+
+    /// Who holds a name.
+    pub(super) async fn holder(&self, name: &Arc<str>) -> Result<Option<Record>> {
+        match self.holders.get(name) {
+            Some(known) => Ok(known.clone()),
+            None => self.destination.get_collection_by_name(name).await,
+        }
     }
 
     /// Takes up again a plan that was forgotten and is carried out after all.
@@ -123,12 +149,12 @@ impl Planner {
                 return Ok(());
             }
             Some(theirs) if !yields(self.how, ours, theirs) => {
-                return Ok(self.refuse(planned, || Conflict::Id(ours.id.clone())));
+                self.refuse(planned, || Conflict::Id(ours.id.clone()));
+                return Ok(());
             }
             _ => {}
         }
-        let renamed = theirs.is_none_or(|t| t.name != ours.name);
-        let way = if renamed && with_names { self.way(pair).await? } else { Way::Free };
+        let way = if is_renamed(pair) && with_names { self.way(pair).await? } else { Way::Free };
         match way {
             Way::Held(holder) => {
                 // With the other ways whoever holds a name keeps it, or loses it.

@@ -8,8 +8,9 @@ use tokio::task::JoinSet;
 
 use super::journal::{Journal, Past};
 use super::plan::{Planned, Planner};
-use super::source::{Chunk, Source};
-use super::{Conflict, CopyCounts, CopyOptions, CopyReport, End, OnConflict, Proof, Watch};
+use super::source::{Chunk, Source, look_up};
+use super::{Conflict, CopyCounts, CopyOptions, CopyReport, End, OnConflict, Phase, Proof, Watch};
+use crate::ask::{By, ask};
 use crate::records::Catalog;
 
 /// How often a chunk is planned again because somebody else changed what it is about.
@@ -39,6 +40,7 @@ pub(super) async fn survey(
     planner.take_up(&past);
     let mut pairs = Source::new(source, destination, options.filter.as_ref(), past);
     let mut survey = Survey::default();
+    watch.begins(Phase::Plan);
     while let Some(chunk) = pairs.chunk(options.batch).await? {
         let planned = planner.plan(&chunk, with_names).await?;
         survey.counts.add(&planned.counts);
@@ -72,19 +74,36 @@ pub(super) async fn copy(
     mut journal: Option<Journal>,
     watch: &mut dyn Watch,
 ) -> Result<CopyReport> {
+    let result = noted(source, destination, options, &mut journal, watch).await;
+    let is_complete = matches!(&result, Ok(report) if report.end == End::Complete);
+    match journal {
+        Some(journal) if is_complete || journal.is_untouched() => {
+            let finished = journal.finish();
+            result.and_then(|report| finished.map(|()| report))
+        }
+        _ => result,
+    }
+}
+
+async fn noted(
+    source: &Catalog,
+    destination: &Catalog,
+    options: &CopyOptions,
+    journal: &mut Option<Journal>,
+    watch: &mut dyn Watch,
+) -> Result<CopyReport> {
     let health = destination.health_check().await?;
     if matches!(health.status, HealthStatus::ReadOnly | HealthStatus::Down) {
         let cause = health.cause.map(|c| format!(": {c}")).unwrap_or_default();
         return Err(Error::new(ErrorKind::Unavailable, format!("the destination is {}{cause}", health.status)));
     }
     check_batches(destination)?;
-    let past = match &mut journal {
+    let past = match journal {
         Some(journal) => journal.settle(destination).await?,
         None => Past::default(),
     };
     let report = |counts, conflicts, end| CopyReport { counts, conflicts, end, proof: None };
-    let bare = is_bare(destination).await?;
-    if options.on_conflict == OnConflict::Fail && !bare {
+    if options.on_conflict == OnConflict::Fail && !is_bare(destination).await? {
         let Some(survey) = survey(source, destination, options, Some(&past), watch).await? else {
             return Ok(report(past.counts, Vec::new(), End::Stopped));
         };
@@ -96,6 +115,8 @@ pub(super) async fn copy(
     }
     let mut run = Run::new(source, destination, options, journal, &past);
     let mut pairs = Source::new(source, destination, options.filter.as_ref(), past);
+    watch.begins(Phase::Write);
+    watch.at(&run.counts);
     let ended = run.all(&mut pairs, watch).await;
     let drained = match &ended {
         Ok(_) => run.drain(watch).await,
@@ -104,17 +125,14 @@ pub(super) async fn copy(
     };
     let end = ended?;
     drained?;
-    if end == End::Stopped {
-        return Ok(report(run.counts, Vec::new(), End::Stopped));
-    }
-    let proof = match options.prove {
-        true => Some(prove(source, destination, options, &run.counts).await?),
-        false => None,
+    let proof = match end {
+        End::Complete if options.prove => {
+            watch.begins(Phase::Prove);
+            Some(prove(source, destination, options, &run.counts).await?)
+        }
+        _ => None,
     };
-    if let Some(journal) = run.journal {
-        journal.finish()?;
-    }
-    Ok(CopyReport { proof, ..report(run.counts, Vec::new(), End::Complete) })
+    Ok(CopyReport { proof, ..report(run.counts, Vec::new(), end) })
 }
 
 /// What was sent.
@@ -128,7 +146,7 @@ struct Run<'a> {
     destination: Catalog,
     options: &'a CopyOptions,
     planner: Planner,
-    journal: Option<Journal>,
+    journal: &'a mut Option<Journal>,
     counts: CopyCounts,
     writes: JoinSet<(u64, Result<Vec<Outcome>>)>,
     sent: HashMap<u64, Sent>,
@@ -142,7 +160,7 @@ impl<'a> Run<'a> {
         source: &Catalog,
         destination: &Catalog,
         options: &'a CopyOptions,
-        journal: Option<Journal>,
+        journal: &'a mut Option<Journal>,
         past: &Past,
     ) -> Self {
         let mut planner = Planner::new(source, destination, options);
@@ -175,7 +193,7 @@ impl<'a> Run<'a> {
                 self.planner.forget(&planned);
                 pairs.give_back(rest);
             };
-            self.send(chunk, planned).await?;
+            self.send(chunk, planned)?;
             watch.at(&self.counts);
             while self.writes.len() >= self.options.jobs.max(1) {
                 self.wait(watch).await?;
@@ -185,11 +203,11 @@ impl<'a> Run<'a> {
     }
 
     /// Sends a chunk, or counts it where there is nothing to write.
-    async fn send(&mut self, chunk: Chunk, planned: Planned) -> Result<()> {
+    fn send(&mut self, chunk: Chunk, planned: Planned) -> Result<()> {
         refuse_conflicts(&planned)?;
-        let note = self.note(&chunk, &planned).await?;
+        let note = self.note(&chunk, &planned)?;
         if planned.operations.is_empty() {
-            return self.count(&planned, note).await;
+            return self.count(&planned, note);
         }
         let (number, destination, operations) = (self.next, self.destination.clone(), planned.operations.clone());
         self.next += 1;
@@ -198,26 +216,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn note(&mut self, chunk: &Chunk, planned: &Planned) -> Result<Option<u64>> {
-        match &mut self.journal {
-            Some(journal) => journal.begin(chunk, planned).await.map(Some),
+    fn note(&mut self, chunk: &Chunk, planned: &Planned) -> Result<Option<u64>> {
+        match &mut *self.journal {
+            Some(journal) => journal.begin(chunk, planned).map(Some),
             None => Ok(None),
         }
     }
 
     /// A chunk is done.
-    async fn count(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
+    fn count(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
         self.counts.add(&planned.counts);
-        match (&mut self.journal, note) {
-            (Some(journal), Some(note)) => journal.done(note).await,
+        match (&mut *self.journal, note) {
+            (Some(journal), Some(note)) => journal.done(note),
             _ => Ok(()),
         }
     }
 
-    async fn void(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
+    fn void(&mut self, planned: &Planned, note: Option<u64>) -> Result<()> {
         self.planner.forget(planned);
-        match (&mut self.journal, note) {
-            (Some(journal), Some(note)) => journal.void(note).await,
+        match (&mut *self.journal, note) {
+            (Some(journal), Some(note)) => journal.void(note),
             _ => Ok(()),
         }
     }
@@ -235,9 +253,9 @@ impl<'a> Run<'a> {
             let mut todo = Vec::new();
             for (sent, error) in again {
                 if error.retry() == Retry::UnknownOutcome && self.is_there(&sent.planned).await? {
-                    self.count(&sent.planned, sent.note).await?;
+                    self.count(&sent.planned, sent.note)?;
                 } else {
-                    self.void(&sent.planned, sent.note).await?;
+                    self.void(&sent.planned, sent.note)?;
                     todo.push((sent, error));
                 }
             }
@@ -265,7 +283,7 @@ impl<'a> Run<'a> {
         }
         for (sent, error) in refused {
             if error.retry() != Retry::UnknownOutcome {
-                self.void(&sent.planned, sent.note).await?;
+                self.void(&sent.planned, sent.note)?;
             }
         }
         Ok(())
@@ -277,10 +295,13 @@ impl<'a> Run<'a> {
         let (number, result) = joined.map_err(ended)?;
         let Some(sent) = self.sent.remove(&number) else { return Ok(()) };
         match result {
-            Ok(_) => self.count(&sent.planned, sent.note).await?,
+            Ok(_) => {
+                tracing::debug!(records = sent.chunk.pairs.len(), to = &*sent.chunk.to, "wrote a batch");
+                self.count(&sent.planned, sent.note)?;
+            }
             Err(e) if may_be_done_again(&e) => again.push((sent, e)),
             Err(e) => {
-                self.void(&sent.planned, sent.note).await?;
+                self.void(&sent.planned, sent.note)?;
                 return Err(e.without_index().context(place(&sent.chunk)));
             }
         }
@@ -297,9 +318,7 @@ impl<'a> Run<'a> {
             if races > MAX_RACES || (last.kind() == ErrorKind::Unsupported && !divisible) {
                 return Err(last.without_index().context(place(&chunk)));
             }
-            for (record, there) in &mut chunk.pairs {
-                *there = self.destination.get_collection(&record.id).await?;
-            }
+            look_up(&self.destination, &mut chunk.pairs).await?;
             let planned = self.planner.plan(&chunk, true).await?;
             let too_much = last.kind() == ErrorKind::Unsupported || !self.planner.fits(&planned);
             if too_much && let Some(rest) = chunk.split() {
@@ -319,18 +338,18 @@ impl<'a> Run<'a> {
                 _ => planned,
             };
             refuse_conflicts(&planned)?;
-            let note = self.note(&chunk, &planned).await?;
+            let note = self.note(&chunk, &planned)?;
             let result = match planned.operations.is_empty() {
                 true => Ok(Vec::new()),
                 false => self.destination.batch_operations(planned.operations.clone()).await,
             };
             match result {
-                Ok(_) => self.count(&planned, note).await?,
+                Ok(_) => self.count(&planned, note)?,
                 Err(e) if e.retry() == Retry::UnknownOutcome && self.is_there(&planned).await? => {
-                    self.count(&planned, note).await?;
+                    self.count(&planned, note)?;
                 }
                 Err(e) => {
-                    self.void(&planned, note).await?;
+                    self.void(&planned, note)?;
                     if !may_be_done_again(&e) {
                         return Err(e.without_index().context(place(&chunk)));
                     }
@@ -346,13 +365,9 @@ impl<'a> Run<'a> {
 
     /// Whether the destination holds what a plan writes.
     async fn is_there(&self, planned: &Planned) -> Result<bool> {
-        for record in planned.written() {
-            let there = self.destination.get_collection(&record.id).await?;
-            if !there.is_some_and(|r| r.same_content(record)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let ids = planned.written().map(|r| r.id.clone()).collect();
+        let there = ask(&self.destination, By::Id, ids).await?;
+        Ok(planned.written().zip(there).all(|(ours, there)| there.is_some_and(|r| r.same_content(ours))))
     }
 }
 

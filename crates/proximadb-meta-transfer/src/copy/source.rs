@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proximadb_meta_core::{Filter, Result};
 
 use super::journal::Past;
+use crate::ask::{By, ask};
 use crate::records::{Catalog, Record, Records};
 
 /// A record of the source, and what the destination has under its id.
@@ -59,21 +60,26 @@ impl Source {
     /// The next pairs, at most so many; `None` at the end.
     pub(super) async fn chunk(&mut self, most: usize) -> Result<Option<Chunk>> {
         let from = self.last.clone();
-        let mut pairs = Vec::new();
+        let mut pairs: Vec<Pair> = Vec::new();
+        while pairs.len() < most
+            && let Some(pair) = self.back.pop_front()
+        {
+            pairs.push(pair);
+        }
+        let known = pairs.len();
         while pairs.len() < most {
-            if let Some(pair) = self.back.pop_front() {
-                pairs.push(pair);
-                continue;
-            }
             let Some(record) = self.records.next().await? else { break };
             if self.past.covers(&record.id) {
                 continue;
             }
             let there = match &mut self.listed {
                 Some(listed) => listed.at(&record.id).await?,
-                None => self.destination.get_collection(&record.id).await?,
+                None => None,
             };
             pairs.push((record, there));
+        }
+        if self.listed.is_none() {
+            look_up(&self.destination, pairs.get_mut(known..).unwrap_or_default()).await?;
         }
         let Some(to) = pairs.last().map(|(record, _)| record.id.clone()) else { return Ok(None) };
         self.last = Some(to.clone());
@@ -87,4 +93,13 @@ impl Source {
             self.back.push_front(pair);
         }
     }
+}
+
+/// Reads what the destination has now.
+pub(super) async fn look_up(destination: &Catalog, pairs: &mut [Pair]) -> Result<()> {
+    let ids = pairs.iter().map(|(record, _)| record.id.clone()).collect();
+    for (pair, there) in pairs.iter_mut().zip(ask(destination, By::Id, ids).await?) {
+        pair.1 = there;
+    }
+    Ok(())
 }

@@ -181,10 +181,12 @@ pub async fn diff(
     tell: &mut Tell<'_>,
 ) -> Result<DiffReport> {
     let narrowed = options.filter.is_some() || options.parts.is_some() || options.same;
-    if !narrowed && a.capabilities().digest && b.capabilities().digest {
-        if let Some(report) = tree::diff(a, b, options, tell).await? {
-            return Ok(report);
-        }
+    if !narrowed
+        && a.capabilities().digest
+        && b.capabilities().digest
+        && let Some(report) = tree::diff(a, b, options, tell).await?
+    {
+        return Ok(report);
     }
     merge::diff(a, b, options, tell).await
 }

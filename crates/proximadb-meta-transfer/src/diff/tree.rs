@@ -8,10 +8,14 @@ use proximadb_meta_core::digest::{DigestEntry, LEAF_DEPTH, LEAVES};
 use proximadb_meta_core::{DigestRequest, Result};
 
 use super::{DiffOptions, DiffReport, Difference, Method, Tell, judge, tell_one};
+use crate::ask::{By, ask};
 use crate::records::Catalog;
 
 /// Where more entries than this are likely to be asked for, lists are faster and need less memory.
-const MOST_ENTRIES: u64 = 200_000;
+const MOST_ENTRIES: u64 = 50_000;
+
+/// Records that are read before they are told.
+const BLOCK: usize = 256;
 
 /// `None`: too much differs for this way.
 pub(super) async fn diff(
@@ -34,13 +38,15 @@ pub(super) async fn diff(
         let of_a = a.digest(entries.clone()).await?.into_entries()?;
         let of_b = b.digest(entries).await?.into_entries()?;
         report.entries_read = (of_a.len() + of_b.len()) as u64;
-        for id in differing(&of_a, &of_b) {
-            let (x, y) = (a.get_collection(&id).await?, b.get_collection(&id).await?);
-            report.records_read += u64::from(x.is_some()) + u64::from(y.is_some());
-            // What has become the same meanwhile is no difference any more, and counted below.
-            let found = judge(options, x, y).filter(|d| !matches!(d, Difference::Same(_)));
-            if let ControlFlow::Break(()) = tell_one(&mut report, options, found, tell) {
-                break;
+        'all: for ids in differing(&of_a, &of_b).chunks(BLOCK) {
+            let (in_a, in_b) = (ask(a, By::Id, ids.to_vec()).await?, ask(b, By::Id, ids.to_vec()).await?);
+            for (x, y) in in_a.into_iter().zip(in_b) {
+                report.records_read += u64::from(x.is_some()) + u64::from(y.is_some());
+                // What has become the same meanwhile is no difference any more, and counted below.
+                let found = judge(options, x, y).filter(|d| !matches!(d, Difference::Same(_)));
+                if let ControlFlow::Break(()) = tell_one(&mut report, options, found, tell) {
+                    break 'all;
+                }
             }
         }
     }

@@ -85,7 +85,8 @@ impl MetadataBackend for Wrapped {
             Some(Fault::Refused) => Err(Error::new(ErrorKind::Unavailable, "the store is away")),
             Some(Fault::CallLost) => Err(lost()),
             Some(Fault::AnswerLost) => {
-                self.inner.batch_operations(operations).await?;
+                // A refusal is lost like any other answer.
+                drop(self.inner.batch_operations(operations).await);
                 Err(lost())
             }
             Some(Fault::KilledBefore) => {
@@ -93,7 +94,8 @@ impl MetadataBackend for Wrapped {
                 std::future::pending().await
             }
             Some(Fault::KilledAfter) => {
-                self.inner.batch_operations(operations).await?;
+                // A refusal is lost like any other answer.
+                drop(self.inner.batch_operations(operations).await);
                 self.plan.killed.notify_one();
                 std::future::pending().await
             }

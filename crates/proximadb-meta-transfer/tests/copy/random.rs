@@ -62,7 +62,7 @@ async fn a_plan_is_what_a_copy_does_and_a_killed_one_ends_the_same() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("journal");
     let mut resumed = 0;
-    for seed in 0..rounds("PXMETA_SOAK_SEEDS", 300) as u64 {
+    for seed in 0..rounds("PXMETA_SOAK_COPIES", 300) as u64 {
         let mut rng = Rng(seed);
         let (ours, theirs) = (some(&mut rng), some(&mut rng));
         let a = catalog(&ours).await;
