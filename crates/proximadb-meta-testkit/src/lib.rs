@@ -6,7 +6,7 @@
 //! sleeps, and a failure is the same failure when it is run again.
 //!
 //! What several threads did at once is recorded as a [`history`], and checked for one order of the calls that explains every
-//! answer.
+//! answer; for backends across a network the [`fault`] proxy breaks connections, and servers are killed, meanwhile.
 //!
 //! The suite tests itself: [`matrix`] runs all cases against seeded [`bugs`] and fails when a bug is not caught.
 
@@ -17,6 +17,7 @@ pub mod bugs;
 mod cancel;
 pub mod case;
 mod concurrency;
+pub mod fault;
 pub mod fixture;
 pub mod history;
 pub mod matrix;

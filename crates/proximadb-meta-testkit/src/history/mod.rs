@@ -31,6 +31,7 @@
 mod call;
 mod cases;
 mod check;
+mod disturb;
 mod load;
 mod name;
 mod record;
@@ -44,6 +45,7 @@ mod tests;
 pub use call::{Action, Answer, Call};
 pub(crate) use cases::all;
 pub use check::check;
+pub use disturb::{Clients, Disturb, run_disturbed};
 pub use load::{Histories, run_histories};
 pub use recorder::{Client, Recorder};
 pub use verdict::{Key, Verdict, Violation};
