@@ -126,10 +126,10 @@ impl<'a> Lane<'a> {
         read.get(..most).unwrap_or_default()
     }
 
-    /// The cut that comes at this place.
-    fn due(&self) -> Option<Cut> {
-        let (_, how) = self.cut.filter(|(after, _)| *after == self.passed && self.shared.is_on())?;
-        Some(how)
+    /// The cut that comes at this place. One whose place is reached while faults are off is over.
+    fn due(&mut self) -> Option<Cut> {
+        let (_, how) = self.cut.take_if(|(after, _)| *after == self.passed)?;
+        self.shared.is_on().then_some(how)
     }
 
     /// The end of the stream, unless it is dropped as well.

@@ -53,6 +53,9 @@ mod text;
 mod tree;
 mod turns;
 
+#[cfg(test)]
+mod tests;
+
 pub use counts::{Counts, Flow};
 pub use disturb::{ProxyFaults, ServerKills};
 pub use mix::Mix;

@@ -93,7 +93,8 @@ pub enum Fault {
         /// After how many bytes.
         after: u64,
     },
-    /// The connection is reset when it was accepted. The server is not connected to.
+    /// The connection is reset when it was accepted: the client's connect fails, or its first read or write. The server is not
+    /// connected to.
     Reset,
     /// The connection is accepted and nothing is ever passed on. The server is not connected to.
     Blackhole,

@@ -33,7 +33,7 @@ use super::shared::Shared;
 /// ```
 pub struct FaultProxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -96,7 +96,7 @@ impl FaultProxy {
     }
 
     /// Switches all faults on or off, for open connections too. Off, bytes pass as they come, and what is counted for a cut is
-    /// counted on: a place passed while off does not cut later. What was dropped before stays dropped: a half-open or blackholed
+    /// counted on: a place reached while off does not cut later. What was dropped before stays dropped: a half-open or blackholed
     /// connection stays that way until it is closed or [cut](Self::cut_all).
     pub fn switch(&self, on: bool) {
         self.shared.switch(on);
