@@ -1,5 +1,6 @@
 //! One connection from its acceptance to its end.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpStream;
@@ -67,9 +68,15 @@ async fn play(client: &mut TcpStream, server: &mut Option<TcpStream>, plan: &Pla
         return End::Lost;
     }
     let turns = Mutex::new(Turns::new(plan));
+    let mut up = Lane::new(Direction::Up, plan, shared, &turns);
+    let mut down = Lane::new(Direction::Down, plan, shared, &turns);
+    // Before anything passes, in either direction.
+    if let Some(how) = up.due().or(down.due()) {
+        return End::Cut(how);
+    }
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
-    let mut up = std::pin::pin!(Lane::new(Direction::Up, plan, shared, &turns).pump(from_client, to_server));
-    let mut down = std::pin::pin!(Lane::new(Direction::Down, plan, shared, &turns).pump(from_server, to_client));
+    let mut up = pin!(up.pump(from_client, to_server));
+    let mut down = pin!(down.pump(from_server, to_client));
     select! {
         biased;
         end = &mut up => if end == End::Done { down.await } else { end },

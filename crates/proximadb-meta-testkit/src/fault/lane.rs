@@ -127,7 +127,7 @@ impl<'a> Lane<'a> {
     }
 
     /// The cut that comes at this place. One whose place is reached while faults are off is over.
-    fn due(&mut self) -> Option<Cut> {
+    pub(super) fn due(&mut self) -> Option<Cut> {
         let (_, how) = self.cut.take_if(|(after, _)| *after == self.passed)?;
         self.shared.is_on().then_some(how)
     }
