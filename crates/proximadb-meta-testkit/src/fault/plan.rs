@@ -67,7 +67,7 @@ pub enum Fault {
     Delay {
         /// In which direction.
         direction: Direction,
-        /// How long.
+        /// How long; the text of it keeps whole microseconds.
         by: Duration,
     },
     /// Bytes are passed on at this rate at most.

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use proximadb_meta_core::{Error, ErrorKind, Result};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{socket, tree};
 
@@ -109,7 +109,7 @@ impl ServerProcess {
         if self.child.is_some() {
             return Err(self.config("runs already").with_hint("kill it first, or restart it"));
         }
-        if socket::connect(self.address).await.is_ok() {
+        if matches!(timeout(self.within, socket::connect(self.address)).await, Ok(Ok(_))) {
             let e = self.config("is not started, and something answers at its address");
             return Err(e.with_hint("choose another port, or end what listens there"));
         }

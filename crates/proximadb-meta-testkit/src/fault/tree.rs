@@ -24,7 +24,7 @@ mod descendants {
     use std::{fs, io};
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::io::Errno;
+    use rustix::io::{Errno, retry_on_intr};
     use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
     /// Longest wait for one process to be gone, in seconds: a kill is a matter of microseconds, except in a stuck disk.
@@ -80,7 +80,7 @@ mod descendants {
 
     fn gone(process: &OwnedFd) -> io::Result<()> {
         let within = Timespec { tv_sec: GONE_WITHIN, tv_nsec: 0 };
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&within))? {
+        match retry_on_intr(|| poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&within)))? {
             0 => Err(io::Error::new(io::ErrorKind::TimedOut, "a killed process is not gone")),
             _ => Ok(()),
         }
