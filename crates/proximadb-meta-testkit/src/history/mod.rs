@@ -23,6 +23,9 @@
 //! at any later time, or never. A call refused for a reason that is not of the record (unavailable, throttled, invalid) did
 //! nothing and says nothing.
 //!
+//! [`run_disturbed`] makes them on purpose: it records histories while connections are cut and servers killed, by a [`Disturb`]
+//! such as those in [`fault`](crate::fault).
+//!
 //! # Limits
 //!
 //! Ids and names of a history must be new when its recording starts, and only recorded clients may write them. Records under

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 
 use crate::remote::{Remote, Server};
 use crate::roles::{command, free_port};
-use crate::{Checked, block_on};
+use crate::{Checked, Named, block_on};
 
-pub(crate) const ALL: &[(&str, fn() -> Checked)] = &[
+pub(crate) const ALL: &[Named] = &[
     ("histories::through_every_fault_are_linearizable", through_every_fault_are_linearizable),
     ("histories::through_kills_and_faults_are_linearizable", through_kills_and_faults_are_linearizable),
     ("histories::of_clients_who_give_up_are_linearizable", of_clients_who_give_up_are_linearizable),

@@ -2,6 +2,8 @@
 //!
 //! The binary is also the servers: it is started again as one, with what it is to do as its arguments.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of it is a test, which its harness cannot know")]
+
 mod histories;
 mod remote;
 mod roles;
@@ -10,6 +12,8 @@ mod servers;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Checked = Result<(), Failed>;
+/// A test and its name.
+type Named = (&'static str, fn() -> Checked);
 
 /// Runs to the end, on a runtime of its own.
 fn block_on<T>(work: impl Future<Output = T>) -> T {

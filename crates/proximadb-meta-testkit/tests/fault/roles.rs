@@ -34,12 +34,12 @@ pub(crate) fn play() -> bool {
         [MARK, "echo", port] => echo(port),
         [MARK, "family", port, child] => {
             // A child with a child: both must go when this one is killed.
-            command(&["echo-of-a-child", port, child]).spawn().unwrap();
-            thread::park();
+            command(&["echo-of-a-child", port, child]).status().unwrap();
         }
         [MARK, "echo-of-a-child", port, child] => {
-            command(&["echo", child]).spawn().unwrap();
+            let mut child = command(&["echo", child]).spawn().unwrap();
             echo(port);
+            child.wait().unwrap();
         }
         [MARK, "relay", port, upstream] => relay(port, upstream),
         [MARK, "fail"] => {

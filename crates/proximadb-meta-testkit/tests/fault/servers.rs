@@ -12,9 +12,9 @@ use proximadb_meta_testkit::fault::ServerProcess;
 use tempfile::TempDir;
 
 use crate::roles::{command, free_port};
-use crate::{Checked, block_on};
+use crate::{Checked, Named, block_on};
 
-pub(crate) const ALL: &[(&str, fn() -> Checked)] = &[
+pub(crate) const ALL: &[Named] = &[
     ("servers::starts_serves_is_killed_and_starts_again", starts_serves_is_killed_and_starts_again),
     ("servers::what_it_started_is_killed_with_it", what_it_started_is_killed_with_it),
     ("servers::is_killed_when_dropped", is_killed_when_dropped),
