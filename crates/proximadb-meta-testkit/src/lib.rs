@@ -8,7 +8,7 @@
 //! [`docs`] holds a backend's list of its errors against its sources.
 //!
 //! What several threads did at once is recorded as a [`history`], and checked for one order of the calls that explains every
-//! answer.
+//! answer; for backends across a network the [`fault`] proxy breaks connections, and servers are killed, meanwhile.
 //!
 //! The suite tests itself: [`matrix`] runs all cases against seeded [`bugs`] and fails when a bug is not caught.
 
@@ -20,6 +20,7 @@ mod cancel;
 pub mod case;
 mod concurrency;
 pub mod docs;
+pub mod fault;
 pub mod fixture;
 pub mod history;
 pub mod matrix;

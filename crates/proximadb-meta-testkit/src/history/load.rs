@@ -5,16 +5,21 @@ use std::future::{Future, poll_fn};
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use proximadb_meta_core::{
-    CallContext, Change, CollectionMetadata, DistanceMetric, MetadataBackend, Namespace, StatsDelta,
+    CallContext, Change, CollectionMetadata, DistanceMetric, Error, ErrorKind, MetadataBackend, Namespace, Result,
+    StatsDelta,
 };
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::{sleep, timeout};
 
-use super::call::Call;
+use super::call::{Call, Worth};
 use super::check::check;
+use super::disturb::{Clients, Disturb};
 use super::recorder::{Client, Recorder};
 use crate::case::{CaseResult, Failure, Store};
 use crate::fixture::Fixture;
@@ -24,8 +29,8 @@ type Record = Arc<CollectionMetadata>;
 
 /// Clients of one history.
 pub(crate) const CLIENTS: usize = 4;
-/// Calls of each.
-const CALLS: usize = 60;
+/// Who makes the calls of an undisturbed history. Its patience ends only what hangs.
+const CALM: Clients = Clients { clients: CLIENTS, calls: 60, patience: Duration::from_secs(600) };
 const IDS: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 3] = ["x", "y", "z"];
 
@@ -44,7 +49,7 @@ enum Kind {
 /// A mix of calls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
-    name: &'static str,
+    pub(super) name: &'static str,
     /// Each kind as often as it should come up.
     kinds: &'static [Kind],
     /// One call in so many is dropped after a few polls; 0: none.
@@ -71,15 +76,37 @@ pub(super) const HOLDERS: Load =
 pub(super) const DROPPED: Load =
     Load { name: "dropped", kinds: &[Get, GetByName, Create, Update, Rename, Delete, Count, Set], dropped: 8 };
 
-const LOADS: [Load; 6] = [READS, RACES, COUNTERS, LIVES, HOLDERS, DROPPED];
+pub(super) const LOADS: [Load; 6] = [READS, RACES, COUNTERS, LIVES, HOLDERS, DROPPED];
 
 /// How many histories were recorded and checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Histories {
     /// Histories.
     pub histories: usize,
     /// Calls in all of them.
     pub calls: usize,
+    /// Of them, writes that may have been done or not.
+    pub open: usize,
+    /// Of them, calls that tell nothing: reads without an answer, and what was refused for a reason that is not of the record.
+    pub silent: usize,
+}
+
+impl Histories {
+    /// One more.
+    pub(super) fn add(&mut self, calls: &[Call]) {
+        self.histories += 1;
+        self.calls += calls.len();
+        self.open += calls.iter().filter(|c| matches!(c.worth(), Worth::Open)).count();
+        self.silent += calls.iter().filter(|c| matches!(c.worth(), Worth::Nothing)).count();
+    }
+
+    fn merge(&mut self, more: Self) {
+        self.histories += more.histories;
+        self.calls += more.calls;
+        self.open += more.open;
+        self.silent += more.silent;
+    }
 }
 
 /// Records and checks histories of four clients on as many threads, each seed once with every mix of calls, all on one open
@@ -99,9 +126,7 @@ pub fn run_histories<F: Fixture>(fixture: F, seeds: Range<u64>) -> CaseResult<Hi
         let store = Store::open(&fixture).await?;
         let mut done = Histories::default();
         for load in LOADS {
-            let more = run(&store, seeds.clone(), load).await?;
-            done.histories += more.histories;
-            done.calls += more.calls;
+            done.merge(run(&store, seeds.clone(), load).await?);
         }
         store.close().await?;
         Ok(done)
@@ -111,54 +136,87 @@ pub fn run_histories<F: Fixture>(fixture: F, seeds: Range<u64>) -> CaseResult<Hi
 /// One history a seed, each in a namespace of its own, on the runtime of the caller.
 pub(super) async fn run(store: &Store, seeds: Range<u64>, load: Load) -> CaseResult<Histories> {
     let mut done = Histories::default();
+    let calm: Arc<dyn Disturb> = Arc::new(Vec::new());
     for seed in seeds {
         let space = Namespace::new(&format!("{}-{seed}", load.name))?;
-        let calls = record(store.db.scoped(CallContext::in_namespace(space)), seed, load).await?;
+        let db = store.db.scoped(CallContext::in_namespace(space));
+        let calls = record(db, seed, load, CALM, &calm).await?;
         let told = calls.iter().filter(|c| c.settled().is_some()).count();
         ensure!(told * 2 >= calls.len(), "{} {seed}: of {} calls only {told} were answered", load.name, calls.len());
         let verdict = check(&calls);
         ensure!(verdict.is_linearizable(), "{} seed {seed}: {verdict}", load.name);
-        done.histories += 1;
-        done.calls += calls.len();
+        done.add(&calls);
     }
     Ok(done)
 }
 
-async fn record(db: Arc<dyn MetadataBackend>, seed: u64, load: Load) -> CaseResult<Vec<Call>> {
+pub(super) async fn record(
+    db: Arc<dyn MetadataBackend>,
+    seed: u64,
+    load: Load,
+    clients: Clients,
+    disturb: &Arc<dyn Disturb>,
+) -> CaseResult<Vec<Call>> {
     let recorder = Recorder::new();
-    let start = Arc::new(Barrier::new(CLIENTS));
+    let start = Arc::new(Barrier::new(clients.clients));
+    let over = Arc::new(AtomicUsize::new(0));
+    disturb.begin(seed).await?;
     let mut tasks = JoinSet::new();
-    for n in 0..CLIENTS {
+    for n in 0..clients.clients {
         let mut hand = Hand {
             client: recorder.client(db.clone()),
             rng: Rng::new(seed.wrapping_mul(1000).wrapping_add(n as u64)),
             known: HashMap::new(),
-            serial: u32::try_from(n * CALLS).unwrap_or(0),
+            serial: u32::try_from(n * clients.calls).unwrap_or(0),
+            patience: clients.patience,
         };
-        let start = start.clone();
+        let (start, over, disturb) = (start.clone(), over.clone(), disturb.clone());
         tasks.spawn(async move {
             start.wait().await;
-            for _ in 0..CALLS {
-                hand.call(load).await;
+            for _ in 0..clients.calls {
+                let failed = hand.call(load).await;
+                disturb.answered(1 + over.fetch_add(1, Ordering::SeqCst)).await?;
+                if let Some(e) = failed.filter(|e| e.kind() == ErrorKind::Unavailable) {
+                    disturb.refused(&e).await?;
+                }
                 // A store that never waits would serve one client after the other.
                 if hand.rng.one_in(3) {
                     yield_now().await;
                 }
             }
+            CaseResult::Ok(())
         });
     }
     while let Some(ended) = tasks.join_next().await {
-        ended?;
+        ended??;
     }
+    disturb.end().await?;
     // What is there in the end must be what the answers say.
     let last = recorder.client(db);
     for id in IDS {
-        last.get_collection(id).await?;
+        settled(clients.patience, || last.get_collection(id)).await?;
     }
     for name in NAMES {
-        last.get_collection_by_name(name).await?;
+        settled(clients.patience, || last.get_collection_by_name(name)).await?;
     }
     Ok(recorder.calls())
+}
+
+/// How often a read is tried again while a pool still holds connections that are cut.
+const TRIES: u32 = 200;
+
+/// The answer of a read, once the store can be reached.
+async fn settled<T, R: Future<Output = Result<T>>>(patience: Duration, read: impl Fn() -> R) -> CaseResult<T> {
+    for _ in 0..TRIES {
+        match timeout(patience, read()).await {
+            Ok(Err(e)) if matches!(e.kind(), ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Throttled) => {
+                sleep(Duration::from_millis(10)).await;
+            }
+            Ok(answer) => return Ok(answer?),
+            Err(_) => {}
+        }
+    }
+    Err(Failure::new(format!("the store cannot be read after the history, {TRIES} times")))
 }
 
 /// A client at work.
@@ -168,6 +226,7 @@ struct Hand {
     /// The record of each id as this client saw it last.
     known: HashMap<Arc<str>, Record>,
     serial: u32,
+    patience: Duration,
 }
 
 impl Hand {
@@ -177,38 +236,46 @@ impl Hand {
         self.serial
     }
 
-    fn see(&mut self, seen: Option<Record>) {
-        if let Some(r) = seen {
-            self.known.insert(r.id.clone(), r);
+    /// Keeps what was seen, gives back what failed.
+    fn see(&mut self, seen: Option<Result<Option<Record>>>) -> Option<Error> {
+        match seen? {
+            Ok(seen) => {
+                self.known.extend(seen.map(|r| (r.id.clone(), r)));
+                None
+            }
+            Err(e) => Some(e),
         }
     }
 
-    /// One call of the mix. Whether it fails is for the history to judge.
-    async fn call(&mut self, load: Load) {
+    /// One call of the mix. Whether it may fail is for the history to judge.
+    async fn call(&mut self, load: Load) -> Option<Error> {
         let kind = self.rng.pick(load.kinds);
         let drop_it = load.dropped > 0 && self.rng.one_in(load.dropped);
         let polls = if drop_it { 1 + self.rng.below(3) } else { usize::MAX };
         let id = self.rng.pick(&IDS);
         let name = self.rng.pick(&NAMES);
         let n = self.next();
-        let client = &self.client;
+        let (client, patience) = (&self.client, self.patience);
         let seen = match kind {
-            Get => polled(polls, client.get_collection(id)).await.and_then(Result::ok).flatten(),
-            GetByName => polled(polls, client.get_collection_by_name(name)).await.and_then(Result::ok).flatten(),
+            Get => polled(polls, patience, client.get_collection(id)).await,
+            GetByName => polled(polls, patience, client.get_collection_by_name(name)).await,
             Create => {
                 let mut r = CollectionMetadata::new(name, n, DistanceMetric::COSINE);
                 r.id = id.into();
                 r.owner = Some(n.to_string().into());
-                polled(polls, client.create_collection(r)).await.and_then(Result::ok)
+                polled(polls, patience, client.create_collection(r)).await.map(|r| r.map(Some))
             }
             Update | Rename => {
                 // Now and then from what was seen a while ago: that one should lose.
                 let old = self.known.get(id).filter(|_| self.rng.one_in(2)).cloned();
                 let base = match old {
                     Some(r) => Some(r),
-                    None => client.get_collection(id).await.ok().flatten(),
+                    None => match polled(usize::MAX, patience, client.get_collection(id)).await {
+                        Some(Ok(found)) => found,
+                        failed => return self.see(failed),
+                    },
                 };
-                let Some(base) = base else { return };
+                let base = base?;
                 let mut r = (*base).clone();
                 r.dimension = n;
                 r.owner = Some(n.to_string().into());
@@ -218,37 +285,34 @@ impl Hand {
                 if self.rng.one_in(2) {
                     yield_now().await;
                 }
-                polled(polls, client.update_collection(r)).await.and_then(Result::ok)
+                polled(polls, patience, client.update_collection(r)).await.map(|r| r.map(Some))
             }
-            Delete => {
-                polled(polls, client.delete_collection(id)).await;
-                None
-            }
+            Delete => polled(polls, patience, client.delete_collection(id)).await.map(|r| r.map(|_| None)),
             Count => {
                 let vectors = self.rng.below(1_000_000) as i64 - 10_000;
                 let delta = StatsDelta { vectors, bytes: i64::from(n) };
-                polled(polls, client.record_stats(id, delta)).await.and_then(Result::ok)
+                polled(polls, patience, client.record_stats(id, delta)).await.map(|r| r.map(Some))
             }
             Set => {
                 let change = Change::Owner(Some(n.to_string().into()));
-                polled(polls, client.set(id, change)).await.and_then(Result::ok)
+                polled(polls, patience, client.set(id, change)).await.map(|r| r.map(Some))
             }
         };
-        self.see(seen);
+        self.see(seen)
     }
 }
 
-/// The result, unless it takes more than so many polls: then the future is dropped.
-async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
+/// The result, unless it takes more than so many polls or longer than that: then the future is dropped.
+async fn polled<T>(times: usize, patience: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;
-    poll_fn(|context| match future.as_mut().poll(context) {
+    let polled = poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
         Poll::Pending if left <= 1 => Poll::Ready(None),
         Poll::Pending => {
             left -= 1;
             Poll::Pending
         }
-    })
-    .await
+    });
+    timeout(patience, polled).await.ok().flatten()
 }

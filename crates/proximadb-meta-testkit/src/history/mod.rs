@@ -23,6 +23,9 @@
 //! at any later time, or never. A call refused for a reason that is not of the record (unavailable, throttled, invalid) did
 //! nothing and says nothing.
 //!
+//! [`run_disturbed`] makes them on purpose: it records histories while connections are cut and servers killed, by a [`Disturb`]
+//! such as those in [`fault`](crate::fault).
+//!
 //! # Limits
 //!
 //! Ids and names of a history must be new when its recording starts, and only recorded clients may write them. Records under
@@ -31,6 +34,7 @@
 mod call;
 mod cases;
 mod check;
+mod disturb;
 mod load;
 mod name;
 mod record;
@@ -44,6 +48,7 @@ mod tests;
 pub use call::{Action, Answer, Call};
 pub(crate) use cases::all;
 pub use check::check;
+pub use disturb::{Clients, Disturb, run_disturbed};
 pub use load::{Histories, run_histories};
 pub use recorder::{Client, Recorder};
 pub use verdict::{Key, Verdict, Violation};

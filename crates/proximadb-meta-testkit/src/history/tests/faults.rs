@@ -265,3 +265,36 @@ fn what_is_told_says_where_it_began() {
     assert!(text.contains("> [7..8] client 98: get \"a\" -> \"a\" version 1"), "{text}");
     assert!(!text.contains("[9.."), "{text}");
 }
+
+/// As histories with broken connections are: many clients, one call in five with an unknown outcome.
+const DISTURBED: Size = Size { clients: 8, calls: 200, ids: 3, names: 3, open: 5 };
+
+#[test]
+fn a_lost_write_is_refused_among_many_unknown_outcomes() {
+    each_is_refused(DISTURBED, |sim| {
+        let id = sim.id();
+        let old = present(sim, &id)?;
+        let lost = match sim.rng.below(3) {
+            0 => Action::Delete { id: id.clone() },
+            1 => Action::Set { id: id.clone(), change: proximadb_meta_core::Change::Owner(None) },
+            _ => update_of(sim, &old),
+        };
+        let answer = forgotten(sim, &lost);
+        pretend(sim, lost, answer);
+        sim.at_once(Action::Get { id });
+        Some(())
+    });
+}
+
+#[test]
+fn a_write_that_was_sent_twice_is_refused_among_many_unknown_outcomes() {
+    each_is_refused(DISTURBED, |sim| {
+        let id = sim.id();
+        present(sim, &id)?;
+        let twice = Action::RecordStats { id: id.clone(), delta: sim.delta() };
+        sim.execute(&twice);
+        // The first answer was lost and the client, who sent it again, has the second.
+        sim.at_once(twice);
+        Some(())
+    });
+}

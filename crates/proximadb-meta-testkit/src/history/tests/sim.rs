@@ -258,3 +258,10 @@ fn two_hundred_calls_on_one_record_are_accepted() {
     all_accepted(50_000..50_050, Size { clients: 4, calls: 240, ids: 1, names: 1, open: 0 });
     all_accepted(60_000..60_050, Size { clients: 4, calls: 240, ids: 1, names: 2, open: 40 });
 }
+
+#[test]
+fn two_hundred_calls_of_eight_clients_with_many_unknown_outcomes_are_accepted() {
+    for open in [40, 20, 10, 5] {
+        all_accepted(70_000..70_040, Size { clients: 8, calls: 200, ids: 3, names: 3, open });
+    }
+}
