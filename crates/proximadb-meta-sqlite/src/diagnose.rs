@@ -106,9 +106,11 @@ async fn of_free_pages(connection: &mut SqliteConnection) -> Finding {
 async fn of_statistics(connection: &mut SqliteConnection) -> Finding {
     // ANALYZE counts every table; what stands there from the beginning is of two.
     match number(connection, "SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'schema_migrations'").await {
-        Ok(0) => {
-            Finding::note("statistics", "the indexes were never counted", "run pxmeta maintain once there are records")
-        }
+        Ok(0) => Finding::note(
+            "statistics",
+            "the indexes were never counted: plans are made for a catalog of the usual kind",
+            "run pxmeta maintain once there are 1,000 records",
+        ),
         Ok(_) => Finding::ok("statistics", "the indexes were counted"),
         Err(e) => unread("statistics", &e),
     }

@@ -19,6 +19,7 @@ use proximadb_meta_core::{
     MetadataBackendType, Order, Ranked, Result, Retry,
 };
 use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::SqliteOptions;
@@ -77,14 +78,18 @@ async fn try_open(path: &Path, options: &SqliteOptions) -> Result<Contract<Sqlit
     tokio::task::spawn_blocking(move || file::prepare(&owned))
         .await
         .map_err(|e| Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e))??;
-    let connect = options.writer(path);
-    let mut connection = connect.connect().await.map_err(|e| failed("open the database", e))?;
+    let mut connection = options.writer(path).connect().await.map_err(|e| failed("open the database", e))?;
     schema::prepare(&mut connection, options.busy_timeout).await?;
+    start(path, options, connection)
+}
+
+/// Around a connection to a database that has every step.
+fn start(path: &Path, options: &SqliteOptions, connection: SqliteConnection) -> Result<Contract<SqliteDriver>> {
     let mut descriptor = Descriptor::new(MetadataBackendType::SQLITE, "sqlite", format!("sqlite://{}", path.display()));
     descriptor.store_version = Some(version());
     let progress = Arc::<Progress>::default();
     let (requests, receiver) = mpsc::unbounded_channel();
-    Writer::new(connection, connect, options.busy_timeout, receiver, progress.clone()).spawn()?;
+    Writer::new(connection, options.writer(path), options.busy_timeout, receiver, progress.clone()).spawn()?;
     Ok(Contract::new(SqliteDriver {
         descriptor,
         path: path.to_owned(),
@@ -211,7 +216,9 @@ impl Driver for SqliteDriver {
 
     async fn maintain(&self, call: &Call) -> Result<String> {
         self.usable()?;
-        self.ask(|reply| Request::Maintain { now: call.now, reply }).await
+        let said = self.ask(|reply| Request::Maintain { now: call.now, reply }).await;
+        self.readers.renew();
+        said
     }
 
     async fn search(&self, call: &Call, search: Search) -> Result<Vec<Ranked>> {
@@ -249,5 +256,80 @@ impl Driver for SqliteDriver {
         }
         self.readers.close().await;
         self.ask(|reply| Request::Close { reply }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proximadb_meta_core::DistanceMetric;
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    fn large(n: usize) -> CollectionMetadata {
+        let mut r = CollectionMetadata::new(format!("n{n}"), 1, DistanceMetric::COSINE);
+        r.id = format!("id{n:03}").into();
+        r.description = Some("x".repeat(8000).into());
+        r
+    }
+
+    /// A database whose file may not grow over so many pages: what a full disk is like.
+    async fn small(path: &Path) -> Arc<dyn proximadb_meta_core::MetadataBackend> {
+        let options = SqliteOptions::default();
+        open_with(path, options.clone()).await.unwrap().into_backend().close().await.unwrap();
+        let mut connection = options.writer(path).connect().await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 120").execute(&mut connection).await.unwrap();
+        start(path, &options, connection).unwrap().into_backend()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_writes_and_keeps_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.db");
+        let catalog = small(&path).await;
+        let mut made = Vec::new();
+        let refused = loop {
+            match catalog.create_collection(large(made.len())).await {
+                Ok(record) => made.push(record),
+                Err(e) => break e,
+            }
+        };
+        assert_eq!((refused.kind(), refused.retry()), (ErrorKind::StorageFull, Retry::Never), "{refused}");
+        assert!(made.len() > 5);
+        assert_eq!(catalog.list_collections(None).await.unwrap(), made);
+        assert_eq!(catalog.health_check().await.unwrap().status, HealthStatus::Ready);
+        // Several that wait together: each is told.
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..8 {
+            let catalog = catalog.clone();
+            tasks.spawn(async move { catalog.create_collection(large(500 + n)).await });
+        }
+        assert!(tasks.join_all().await.iter().all(|r| r.as_ref().is_err_and(|e| e.kind() == ErrorKind::StorageFull)));
+        // Once there is space the same handle writes.
+        for record in made.drain(..4) {
+            assert!(catalog.delete_collection(&record.id).await.unwrap());
+        }
+        made.push(catalog.create_collection(large(900)).await.unwrap());
+        catalog.close().await.unwrap();
+        let catalog = open(&path).await.unwrap().into_backend();
+        assert_eq!(catalog.list_collections(None).await.unwrap(), made);
+        assert!(catalog.maintain().await.unwrap().contains("found no damage"));
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_another_program_keeps_is_waited_for_and_then_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.db");
+        let options = SqliteOptions { busy_timeout: Duration::from_millis(50), ..SqliteOptions::default() };
+        let catalog = open_with(&path, options.clone()).await.unwrap().into_backend();
+        let mut other = options.writer(&path).connect().await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let e = catalog.create_collection(large(1)).await.unwrap_err();
+        assert_eq!((e.kind(), e.retry()), (ErrorKind::Locked, Retry::Safe), "{e}");
+        assert!(e.hint().is_some_and(|h| h.contains("busy_timeout_seconds")));
+        assert_eq!(catalog.count_collections(None).await.unwrap(), 0, "reads do not wait");
+        other.close().await.unwrap();
+        catalog.create_collection(large(1)).await.unwrap();
+        catalog.close().await.unwrap();
     }
 }

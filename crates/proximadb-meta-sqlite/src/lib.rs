@@ -41,3 +41,8 @@ mod writer;
 pub use config::SqliteOptions;
 pub use driver::{SqliteDriver, open, open_with};
 pub use plugin::{SqlitePlugin, register};
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
