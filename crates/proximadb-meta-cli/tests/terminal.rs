@@ -163,6 +163,25 @@ fn progress_is_one_line_that_goes_away() {
 }
 
 #[test]
+fn a_copy_draws_a_bar_that_goes_away() {
+    let place = filled(3000);
+    let copy = ["copy", "file://./data/metadata", "file://./copy"];
+    let (code, shown) = terminal(&place, &copy).end();
+    assert_eq!(code, Some(0), "{shown}");
+    let (progress, rest) = shown.rsplit_once("\r\x1b[K").expect("a line that is cleared");
+    assert!(progress.starts_with(&format!("\r\x1b[Kcopied [{}] 0/3000", "-".repeat(24))), "{shown:?}");
+    assert!(!progress.contains('\n'), "{shown:?}");
+    assert!(rest.starts_with("created 3000, overwrote 0, left 0 unchanged, skipped 0\r\nproved: "), "{shown:?}");
+    let (_, again) = terminal(&place, &copy).end();
+    assert!(
+        again.contains("\r\x1b[Kplanned [####"),
+        "a destination that holds something is looked at first: {again:?}"
+    );
+    let (_, shown) = terminal(&place, &[&copy as &[_], &["-q"]].concat()).end();
+    assert_eq!(shown, "");
+}
+
+#[test]
 fn no_format_commands_the_terminal() {
     let place = Place::new();
     let hostile =

@@ -55,6 +55,12 @@ impl Records {
         self.read
     }
 
+    /// Whether one page is all there is.
+    pub(crate) async fn is_one_page(&mut self) -> Result<bool> {
+        self.fill().await?;
+        Ok(self.ended && self.read <= PAGE as u64)
+    }
+
     /// The next record, which stays.
     pub(crate) async fn peek(&mut self) -> Result<Option<&Record>> {
         self.fill().await?;

@@ -163,6 +163,18 @@ async fn a_destination_without_digests_is_proved_by_its_records() {
     assert_eq!((report.counts, report.proof.and_then(|p| p.root)), (counts(700, 0, 0, 0), None));
 }
 
+#[tokio::test]
+async fn a_small_source_does_not_read_a_large_destination() {
+    let (a, b) = (memory().await, memory().await);
+    fill(&a, vec![record("zzz", "zzz", 1), record("zzzz", "zzzz", 2)]).await;
+    fill(&b, many(6000)).await;
+    let (counted, reads) = Wrapped::failing(&b, None);
+    let options = CopyOptions::new().without_proof();
+    let report = copy(&a, &counted, &options, None, &mut Unwatched).await.unwrap();
+    assert_eq!((report.counts, report.proof), (counts(2, 0, 0, 0), None));
+    assert_eq!(reads.pages.load(std::sync::atomic::Ordering::SeqCst), 1, "whether it holds anything");
+}
+
 /// Writes to the destination while it is being copied to, or asks for a stop.
 struct Meddler {
     destination: Catalog,

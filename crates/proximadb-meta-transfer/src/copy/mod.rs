@@ -44,6 +44,7 @@ mod journal;
 mod plan;
 mod run;
 mod source;
+mod survey;
 
 use std::sync::Arc;
 
@@ -291,7 +292,7 @@ pub async fn plan(
     options: &CopyOptions,
     watch: &mut dyn Watch,
 ) -> Result<CopyReport> {
-    let survey = run::survey(source, destination, options, None, watch).await?;
+    let survey = survey::survey(source, destination, options, None, watch).await?;
     Ok(match survey {
         None => CopyReport { counts: CopyCounts::default(), conflicts: Vec::new(), end: End::Stopped, proof: None },
         Some(plan) => {

@@ -16,7 +16,7 @@ pub(super) type Pair = (Record, Option<Record>);
 pub(super) struct Source {
     records: Records,
     destination: Catalog,
-    /// The destination by id; with a filter it is asked for each record, since few of many may match.
+    /// The destination by id. With a filter, and for a source of one page, it is asked for each record: it may hold many others.
     listed: Option<Records>,
     past: Past,
     /// Pairs that were taken and given back.
@@ -59,6 +59,9 @@ impl Source {
 
     /// The next pairs, at most so many; `None` at the end.
     pub(super) async fn chunk(&mut self, most: usize) -> Result<Option<Chunk>> {
+        if self.listed.is_some() && self.records.is_one_page().await? {
+            self.listed = None;
+        }
         let from = self.last.clone();
         let mut pairs: Vec<Pair> = Vec::new();
         while pairs.len() < most

@@ -40,6 +40,8 @@ impl Fault {
 pub(crate) struct Plan {
     pub(crate) fault: Option<(Fault, usize)>,
     pub(crate) writes: AtomicUsize,
+    /// Pages that were read.
+    pub(crate) pages: AtomicUsize,
     /// Told when the process is to be killed.
     pub(crate) killed: Notify,
 }
@@ -143,6 +145,7 @@ impl MetadataBackend for Wrapped {
     }
 
     async fn list_page(&self, request: ListRequest) -> Result<Page> {
+        self.plan.pages.fetch_add(1, Ordering::SeqCst);
         self.inner.list_page(request).await
     }
 
