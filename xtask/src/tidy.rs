@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-memtable", &["proximadb-meta-core"]),
     ("proximadb-meta-layers", &["proximadb-meta-core"]),
     ("proximadb-meta-memory", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
+    ("proximadb-meta-sqlite", &["proximadb-meta-core", "proximadb-meta-archive"]),
     ("proximadb-meta-wal", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
     (
         "proximadb-meta",
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proximadb-meta-archive",
             "proximadb-meta-layers",
             "proximadb-meta-memory",
+            "proximadb-meta-sqlite",
             "proximadb-meta-wal",
         ],
     ),
@@ -41,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memory", "proximadb-meta-wal"],
     ),
     ("fuzz-targets", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
-    ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
+    ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-sqlite", "proximadb-meta-wal"]),
     ("xtask", &[]),
     ("xtask-bench", &["proximadb-meta"]),
     ("xtask-peers", &["proximadb-meta"]),
@@ -50,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// What a crate's tests may depend on beside that. Backends may also use the test kit.
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-memory"]),
+    ("proximadb-meta-sqlite", &["proximadb-meta-memory"]),
     ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
     ("proximadb-meta-transfer", &["proximadb-meta"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),

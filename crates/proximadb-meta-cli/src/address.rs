@@ -70,7 +70,7 @@ impl Address {
 
     /// Whether the location is a path of this machine.
     pub(crate) fn is_path(&self) -> bool {
-        matches!(self.0.scheme(), "file" | "sqlite")
+        matches!(self.config.scheme(), "file" | "sqlite")
     }
 
     /// The directory in which the embedded log would make a new catalog, if that is what opening it would do.

@@ -27,7 +27,7 @@ fn a_catalog_in_a_database_says_and_keeps_what_another_does() {
     for args in [&["export"][..], &["count"], &["digest"], &["ls", "--filter", "access_pattern = hot", "-o", "name"]] {
         assert_eq!(place.ok(&at(args)), place.ok(args), "{args:?}");
     }
-    let explained = place.json(&at(&["explain", "tags:prod", "-o", "json"]));
+    let explained = place.json(&at(&["explain", "--filter", "tags:prod", "-o", "json"]));
     assert_eq!(explained["residual"], json!(null));
     assert!(explained["access"].as_str().is_some_and(|a| a.contains("collection_tags")), "{explained}");
     assert!(place.ok(&at(&["maintain"])).contains("found no damage"));
@@ -44,7 +44,7 @@ fn a_plan_of_the_layout_makes_no_file() {
     assert_eq!(common::files(place.path()).len(), 0);
     place.fails(2, &["create", "x", "--dimension", "1", "--uri", "sqlite://./catalog.db?auto_migrate=false"]);
     assert_eq!(common::files(place.path()).len(), 0);
-    place.ok(&at(&["schema", "apply"]));
+    place.ok(&at(&["schema", "apply", "--yes"]));
     place.ok(&["create", "x", "--dimension", "1", "--uri", "sqlite://./catalog.db?auto_migrate=false"]);
 }
 

@@ -23,10 +23,10 @@ use manifest::{DATABASE, FORMAT, MANIFEST, Manifest, digest};
 pub(crate) use replace::{Replacement, replace};
 
 /// Where a backup lies, if it is one of ours.
-pub(crate) fn find(location: &str, id: &str) -> Option<PathBuf> {
-    uuid::Uuid::try_parse(id).ok()?;
-    let directory = place(location).ok()?.join(id);
-    directory.join(MANIFEST).exists().then_some(directory)
+pub(crate) async fn find(location: &str, id: &str) -> Result<Option<PathBuf>> {
+    let (true, Ok(root)) = (uuid::Uuid::try_parse(id).is_ok(), place(location)) else { return Ok(None) };
+    let directory = root.join(id);
+    blocking(move || Ok(directory.join(MANIFEST).exists().then_some(directory))).await
 }
 
 fn place(location: &str) -> Result<PathBuf> {
