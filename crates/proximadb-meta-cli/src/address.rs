@@ -73,9 +73,14 @@ impl Address {
         matches!(self.config.scheme(), "file" | "sqlite")
     }
 
-    /// The directory in which the embedded log would make a new catalog, if that is what opening it would do.
+    /// The path at which opening would make a new catalog, if that is what it would do.
     pub(crate) fn would_be_new(&self) -> Option<PathBuf> {
         let path = Path::new(self.config.location());
-        (self.config.scheme() == "file" && proximadb_meta::wal::would_create(path)).then(|| path.to_owned())
+        let new = match self.config.scheme() {
+            "file" => proximadb_meta::wal::would_create(path),
+            "sqlite" => proximadb_meta::sqlite::would_create(path),
+            _ => false,
+        };
+        new.then(|| path.to_owned())
     }
 }

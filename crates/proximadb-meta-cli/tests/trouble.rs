@@ -56,6 +56,17 @@ fn what_does_not_make_a_catalog_leaves_none_behind() {
 }
 
 #[test]
+fn what_does_not_make_a_catalog_leaves_no_empty_database() {
+    let place = Place::new();
+    let before = common::files(place.path());
+    for args in NOT_MAKING {
+        let err = place.fails(3, &[args, &["--uri", "sqlite://./none.db"]].concat());
+        assert!(err.contains("there is no catalog at ./none.db") && err.contains("hint: "), "{args:?}: {err}");
+        assert_eq!(common::files(place.path()), before, "{args:?}");
+    }
+}
+
+#[test]
 fn a_directory_of_somebody_else_is_left_alone() {
     let place = Place::new();
     fs::create_dir(place.at("theirs")).expect("a directory");

@@ -24,6 +24,16 @@ pub(crate) fn prepare(path: &Path) -> Result<()> {
     }
 }
 
+/// Whether [`open`](crate::open) would make a new catalog at the path: nothing is there, or an empty file. Looks, and changes
+/// nothing; what cannot be looked at is not new.
+#[must_use]
+pub fn would_create(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(meta) => meta.is_file() && meta.len() == 0,
+        Err(e) => e.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
 /// Whether there is a file; refuses one that SQLite did not write.
 pub(crate) fn is_there(path: &Path) -> Result<bool> {
     match std::fs::metadata(path) {

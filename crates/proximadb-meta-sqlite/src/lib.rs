@@ -40,6 +40,7 @@ mod writer;
 
 pub use config::SqliteOptions;
 pub use driver::{SqliteDriver, open, open_with};
+pub use file::would_create;
 pub use plugin::{SqlitePlugin, register};
 
 /// The examples of the README, compiled and run.
