@@ -172,7 +172,7 @@ async fn a_small_source_does_not_read_a_large_destination() {
     let options = CopyOptions::new().without_proof();
     let report = copy(&a, &counted, &options, None, &mut Unwatched).await.unwrap();
     assert_eq!((report.counts, report.proof), (counts(2, 0, 0, 0), None));
-    assert_eq!(reads.pages.load(std::sync::atomic::Ordering::SeqCst), 1, "whether it holds anything");
+    assert_eq!(reads.pages.load(std::sync::atomic::Ordering::SeqCst), 2, "asked twice whether it holds anything");
 }
 
 /// Writes to the destination while it is being copied to, or asks for a stop.
