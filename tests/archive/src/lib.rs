@@ -1,5 +1,5 @@
 //! What the tests of the archive share: catalogs, copies of backups, what a store holds.
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc, missing_docs, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc, missing_docs, reason = "helpers of tests")]
 
 pub mod bucket;
 pub mod child;
