@@ -30,6 +30,7 @@ mod verify;
 mod write;
 
 pub use manifest::Manifest;
+pub use place::check_location;
 pub use restore::restore;
 pub use verify::{Verified, verify};
 pub use write::{ArchiveSource, Pages, write};

@@ -74,7 +74,7 @@ fn damage_in_a_bucket_is_found() {
         for file in ["manifest.json", part] {
             let good = bucket.send("GET", &at(file), b"").1;
             let mut flipped = good.clone();
-            flipped[10] ^= 1;
+            flipped[20] ^= 1;
             for bad in [&flipped[..], &good[..good.len() - 1], &[&good[..], b"x"].concat(), b""] {
                 put(&at(file), bad);
                 refused(file).await;

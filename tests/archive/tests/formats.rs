@@ -9,8 +9,10 @@ use proximadb_meta_core::{CallContext, CollectionMetadata, ErrorKind, Filter, Na
 
 /// What the fixtures hold.
 const EXPECTED: &str = include_str!("../fixtures/expected.ndjson");
-/// Format, id, BLAKE3 of each file.
-const FIXTURES: &[(u32, &str, &[(&str, &str)])] = &[
+/// Files with the BLAKE3 of each.
+type Files = &'static [(&'static str, &'static str)];
+/// Format, id, files.
+const FIXTURES: &[(u32, &str, Files)] = &[
     (
         1,
         "01a210ac-875f-729a-8f41-528922d4a800",

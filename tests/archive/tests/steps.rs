@@ -16,7 +16,6 @@ use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Error, ErrorKind, Filter, MetadataBackend,
     Namespace, Result, Timestamp,
 };
-use proximadb_meta_memory::MemoryDriver;
 
 const PAGES: u64 = 4;
 const NOW: Timestamp = Timestamp::from_micros(1_764_000_000_000_000);
@@ -59,7 +58,7 @@ async fn a_backup_that_fails_leaves_nothing() {
         assert!(names(dir.path()).is_empty(), "{at}: {:?}", names(dir.path()));
     }
     let whole = back_up(location, PAGES + 1, || Ok(())).await.unwrap();
-    assert_eq!(names(dir.path()), [whole.id.clone()]);
+    assert_eq!(names(dir.path()), std::slice::from_ref(&whole.id));
     assert_eq!(verify(location, &whole.id).await.unwrap().manifest.records, 50 * PAGES);
 }
 
@@ -120,19 +119,35 @@ async fn a_backup_whose_future_is_dropped_leaves_nothing() {
     }
 }
 
-/// A store in memory that fails at one of its calls: before it, or after it was done.
-#[derive(Debug, Default)]
-struct Failing {
-    inner: MemoryDriver,
+/// A store that fails, or dies, at one of its calls: before it, or after it was done.
+#[derive(Debug)]
+struct Failing<D: Driver> {
+    inner: Contract<D>,
     calls: AtomicU64,
     at: AtomicU64,
     after: bool,
+    dies: bool,
 }
 
-impl Failing {
+impl<D: Driver> Failing<D> {
+    fn new(inner: Contract<D>, after: bool) -> Self {
+        Self { inner, calls: AtomicU64::new(0), at: AtomicU64::new(u64::MAX), after, dies: false }
+    }
+
+    /// From now on call `at` fails; `u64::MAX`: none.
+    fn fail_at(&self, at: u64) {
+        self.calls.store(0, Ordering::SeqCst);
+        self.at.store(at, Ordering::SeqCst);
+    }
+
     async fn step<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let fails = self.calls.fetch_add(1, Ordering::SeqCst) == self.at.load(Ordering::SeqCst);
-        let broken = || Err(Error::new(ErrorKind::Unavailable, "the store broke"));
+        let broken = || {
+            if self.dies {
+                std::process::abort();
+            }
+            Err(Error::new(ErrorKind::Unavailable, "the store broke"))
+        };
         if fails && !self.after {
             return broken();
         }
@@ -141,45 +156,45 @@ impl Failing {
     }
 }
 
-impl Driver for Failing {
+impl<D: Driver> Driver for Failing<D> {
     fn descriptor(&self) -> &Descriptor {
-        self.inner.descriptor()
+        self.inner.driver().descriptor()
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut c = self.inner.capabilities();
+        let mut c = self.inner.driver().capabilities();
         // Small units: many steps.
         c.atomic_batch = BatchLimits { ops: 3, items: 3, bytes: 1 << 20 };
         c
     }
 
     async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
-        self.inner.get(call, key).await
+        self.inner.driver().get(call, key).await
     }
 
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
         assert!(unit.writes.len() <= 3, "a unit over the limits of the store");
-        self.step(self.inner.apply(call, unit)).await
+        self.step(self.inner.driver().apply(call, unit)).await
     }
 
     async fn scan(&self, call: &Call, scan: Scan) -> Result<Scanned> {
-        self.step(self.inner.scan(call, scan)).await
+        self.step(self.inner.driver().scan(call, scan)).await
     }
 
     async fn mark_restoring(&self, call: &Call, on: bool) -> Result<()> {
-        self.step(self.inner.mark_restoring(call, on)).await
+        self.step(self.inner.driver().mark_restoring(call, on)).await
     }
 
     async fn stats(&self, call: &Call) -> Result<BackendStats> {
-        self.inner.stats(call).await
+        self.inner.driver().stats(call).await
     }
 
     async fn health(&self, call: &Call) -> Result<Health> {
-        self.inner.health(call).await
+        self.inner.driver().health(call).await
     }
 
     async fn backup(&self, call: &Call, location: &str, options: BackupOptions) -> Result<BackupReport> {
-        self.inner.backup(call, location, options).await
+        self.inner.driver().backup(call, location, options).await
     }
 
     async fn restore(&self, call: &Call, id: &str, location: &str, options: RestoreOptions) -> Result<RestoreReport> {
@@ -187,7 +202,7 @@ impl Driver for Failing {
     }
 
     async fn close(&self) -> Result<()> {
-        self.inner.close().await
+        self.inner.driver().close().await
     }
 }
 
@@ -198,19 +213,16 @@ async fn a_restore_that_fails_at_any_step_is_as_before_or_refuses_use() {
     let (mut as_before, mut marked) = (0, 0);
     for after in [false, true] {
         for at in 0.. {
-            let driver = Failing { after, ..Failing::default() };
-            driver.at.store(u64::MAX, Ordering::SeqCst);
-            let contract = Contract::new(driver);
+            let contract = Contract::new(Failing::new(proximadb_meta_memory::memory(), after));
             for n in 100..107 {
                 contract.create_collection(record(n)).await.unwrap();
             }
             let before: Vec<_> = contract.list_collections(None).await.unwrap();
             let options = || RestoreOptions::replacing().with_filter(Filter::parse("tags:odd").unwrap());
             let driver = contract.driver();
-            driver.calls.store(0, Ordering::SeqCst);
-            driver.at.store(at, Ordering::SeqCst);
+            driver.fail_at(at);
             let outcome = contract.restore(&backup.id, backup.location(), options()).await;
-            driver.at.store(u64::MAX, Ordering::SeqCst);
+            driver.fail_at(u64::MAX);
             match (outcome, contract.list_collections(None).await) {
                 (Ok(done), listed) => {
                     assert_eq!((done.records, done.replaced), (5, 7));
@@ -238,6 +250,77 @@ async fn a_restore_that_fails_at_any_step_is_as_before_or_refuses_use() {
         }
     }
     assert!(as_before >= 2 && marked >= 10, "{as_before} as before, {marked} marked");
+}
+
+#[test]
+fn a_process_that_dies_in_a_restore_leaves_the_log_as_before_or_marked() {
+    let test = "a_process_that_dies_in_a_restore_leaves_the_log_as_before_or_marked";
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let variable = |name| std::env::var(name).ok();
+    if let (Some(log), Some(backup)) = (variable("PXMETA_TEST_LOG"), variable("PXMETA_TEST_BACKUP")) {
+        let (location, id) = backup.rsplit_once('/').unwrap();
+        let number = |name| variable(name).unwrap().parse::<u64>().unwrap();
+        runtime.block_on(async {
+            let log = proximadb_meta_wal::open(log).await.unwrap();
+            let mut driver = Failing::new(log, number("PXMETA_TEST_AFTER") == 1);
+            driver.dies = true;
+            driver.fail_at(number("PXMETA_TEST_AT"));
+            let contract = Contract::new(driver);
+            contract.restore(id, location, RestoreOptions::replacing()).await.unwrap();
+            contract.close().await.unwrap();
+        });
+        return;
+    }
+    let backup = runtime.block_on(Backup::of(7));
+    let wanted: Vec<String> = (0..7).map(|n| record(n).to_json()).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let mut marked = 0;
+    for after in 0..2 {
+        for at in 0.. {
+            let log = dir.path().join(format!("{after}-{at}"));
+            let open = async || proximadb_meta_wal::open(&log).await.unwrap().into_backend();
+            let before = runtime.block_on(async {
+                let store = open().await;
+                for n in 100..104 {
+                    store.create_collection(record(n)).await.unwrap();
+                }
+                let before = content(&store).await;
+                store.close().await.unwrap();
+                before
+            });
+            let variables = [
+                ("PXMETA_TEST_LOG", log.display().to_string()),
+                ("PXMETA_TEST_BACKUP", format!("{}/{}", backup.location(), backup.id)),
+                ("PXMETA_TEST_AT", at.to_string()),
+                ("PXMETA_TEST_AFTER", after.to_string()),
+            ];
+            let died = std::panic::catch_unwind(|| is_child(test, &variables)).is_err();
+            let is_marked = runtime.block_on(async {
+                let store = open().await;
+                let is_marked = match store.list_collections(None).await {
+                    Ok(_) => {
+                        let now = content(&store).await;
+                        assert!(now == before || now == wanted, "half a catalog serves: {now:?}");
+                        assert!(died || now == wanted);
+                        false
+                    }
+                    Err(e) => {
+                        assert_eq!(e.kind(), ErrorKind::Unavailable, "{e}");
+                        true
+                    }
+                };
+                let done = backup.restore(&store, RestoreOptions::replacing()).await.unwrap();
+                assert_eq!((done.records, content(&store).await), (7, wanted.clone()));
+                store.close().await.unwrap();
+                is_marked
+            });
+            marked += u64::from(is_marked);
+            if !died {
+                break;
+            }
+        }
+    }
+    assert!(marked >= 10, "{marked} left marked");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The two files of a portable archive, each through a restore into an empty store.
+//! The two files of a portable archive of format 1, each through a restore into an empty store.
 
 use std::cell::RefCell;
 
@@ -10,20 +10,27 @@ use tempfile::TempDir;
 use crate::sample::{full, small};
 use crate::wait::wait;
 
-const ID: &str = "01930000-0000-7000-8000-000000000000";
+pub(crate) const ID: &str = "01930000-0000-7000-8000-000000000000";
 
 thread_local! {
     static DIRECTORY: RefCell<Option<TempDir>> = const { RefCell::new(None) };
 }
 
-/// Restores an archive of these two files into a new store.
-fn restore(manifest: &[u8], payload: &[u8]) -> (Arc<dyn MetadataBackend>, Result<RestoreReport>) {
+/// A file of an archive: its name and content.
+pub(crate) type File<'a> = (&'a str, &'a [u8]);
+
+/// Restores an archive of these files into a new store.
+fn restore(files: &[File<'_>]) -> (Arc<dyn MetadataBackend>, Result<RestoreReport>) {
     DIRECTORY.with_borrow_mut(|directory| {
         let directory = directory.get_or_insert_with(|| TempDir::new().expect("a temporary directory"));
         let backup = directory.path().join(ID);
+        if backup.exists() {
+            std::fs::remove_dir_all(&backup).expect("a directory is removed");
+        }
         std::fs::create_dir_all(&backup).expect("a directory is made");
-        std::fs::write(backup.join("manifest.json"), manifest).expect("a file is written");
-        std::fs::write(backup.join("records.ndjson"), payload).expect("a file is written");
+        for (name, bytes) in files {
+            std::fs::write(backup.join(name), bytes).expect("a file is written");
+        }
         let store = proximadb_meta_memory::memory().into_backend();
         let location = directory.path().display().to_string();
         let report = wait(store.restore(ID, &location, RestoreOptions::default()));
@@ -32,8 +39,8 @@ fn restore(manifest: &[u8], payload: &[u8]) -> (Arc<dyn MetadataBackend>, Result
 }
 
 /// The restored records as the archive has them, or the kind of the refusal, after which the store must be as empty as before.
-fn restored(manifest: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
-    let (store, report) = restore(manifest, payload);
+pub(crate) fn restored(files: &[File<'_>]) -> Option<Vec<u8>> {
+    let (store, report) = restore(files);
     let listed = wait(store.list_collections(None)).expect("the store is not left half restored");
     match report {
         Err(e) => {
@@ -60,14 +67,14 @@ fn fitting(payload: &[u8]) -> String {
     )
 }
 
-fn lines() -> Vec<u8> {
+pub(crate) fn lines() -> Vec<u8> {
     format!("{}\n{}\n", full(0).to_json(), small(1).to_json()).into_bytes()
 }
 
 /// The manifest, beside a good payload.
 pub(crate) fn manifest(data: &[u8]) -> bool {
     let payload = lines();
-    match restored(data, &payload) {
+    match restored(&[("manifest.json", data), ("records.ndjson", &payload)]) {
         Some(back) => {
             assert_eq!(back, payload, "another catalog comes back");
             true
@@ -78,15 +85,20 @@ pub(crate) fn manifest(data: &[u8]) -> bool {
 
 /// The payload, under a manifest that fits it.
 pub(crate) fn payload(data: &[u8]) -> bool {
-    match restored(fitting(data).as_bytes(), data) {
+    match restored(&[("manifest.json", fitting(data).as_bytes()), ("records.ndjson", data)]) {
         Some(back) => {
-            let kept = |line: &&[u8]| back.split_inclusive(|b| *b == b'\n').any(|b| b == *line);
-            let live = data.split_inclusive(|b| *b == b'\n').filter(kept).map(<[u8]>::len).sum::<usize>();
-            assert_eq!(live, back.len(), "a record comes back that the archive does not hold");
+            all_from(data, &back);
             true
         }
         None => false,
     }
+}
+
+/// Every line that came back is one of the archive's.
+pub(crate) fn all_from(data: &[u8], back: &[u8]) {
+    let kept = |line: &&[u8]| back.split_inclusive(|b| *b == b'\n').any(|b| b == *line);
+    let live = data.split_inclusive(|b| *b == b'\n').filter(kept).map(<[u8]>::len).sum::<usize>();
+    assert_eq!(live, back.len(), "a record comes back that the archive does not hold");
 }
 
 /// Seeds of [`manifest`].

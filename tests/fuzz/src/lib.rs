@@ -14,6 +14,7 @@ mod opened;
 mod paging;
 mod rng;
 mod sample;
+mod sealed;
 mod text;
 mod wait;
 mod wal;
@@ -135,8 +136,21 @@ const TOML_WORDS: &[&str] = &[
     "nan",
     "1979-05-27",
 ];
-const MANIFEST_WORDS: &[&str] =
-    &["\"format\":", "\"bytes\":", "\"records\":", "\"blake3\":", "\"none\"", "{", "}", "2", "null"];
+const MANIFEST_WORDS: &[&str] = &[
+    "\"format\":",
+    "\"bytes\":",
+    "\"records\":",
+    "\"blake3\":",
+    "\"none\"",
+    "\"zstd\"",
+    "\"parts\":[",
+    "\"stored\":",
+    "{",
+    "}",
+    "2",
+    "null",
+];
+const PART_WORDS: &[&str] = &["id-1", "name-1", "\n", "(\u{b5}/", "\u{0}", "\u{1}"];
 const NO_WORDS: &[&str] = &["id-1", "name-1", "=="];
 
 /// Every target.
@@ -150,6 +164,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "wal_directory", run: wal::whole_directory, seeds: wal::directory_seeds, words: LOG_WORDS },
     Target { name: "archive_manifest", run: archive::manifest, seeds: archive::manifest_seeds, words: MANIFEST_WORDS },
     Target { name: "archive_payload", run: archive::payload, seeds: archive::payload_seeds, words: RECORD_WORDS },
+    Target {
+        name: "archive_sealed_manifest",
+        run: sealed::manifest,
+        seeds: sealed::manifest_seeds,
+        words: MANIFEST_WORDS,
+    },
+    Target { name: "archive_part", run: sealed::part, seeds: sealed::part_seeds, words: PART_WORDS },
     Target { name: "record", run: text::record, seeds: text::record_seeds, words: RECORD_WORDS },
     Target { name: "json", run: text::json, seeds: text::json_seeds, words: JSON_WORDS },
     Target { name: "cursor", run: paging::cursor, seeds: paging::seeds, words: NO_WORDS },

@@ -18,6 +18,16 @@ pub(crate) enum Place {
     Bucket(Bucket),
 }
 
+/// Whether backups can be taken to a location, as far as that can be said without touching it: for those who ask before they
+/// begin, and before they tell anybody the location, in which somebody may have put credentials.
+///
+/// # Errors
+/// `InvalidInput` for what names no directory or bucket, `Unsupported` for a scheme that is not known or not compiled in, `Config`
+/// for settings of a bucket that do not fit together. None of them repeats what may be a secret.
+pub fn check_location(location: &str) -> Result<()> {
+    Place::parse(location).map(drop)
+}
+
 /// One backup at a location, to be read.
 #[derive(Debug)]
 pub(crate) enum Source {

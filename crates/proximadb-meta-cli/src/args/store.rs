@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-/// Back the namespace up: a new directory below LOCATION, named by the backup's id.
+/// Back the namespace up, below LOCATION under the backup's id.
 ///
 /// The portable archive: compressed NDJSON in parts, and a manifest with counts and BLAKE3 hashes; it appears whole or not at
 /// all. Formats: name (default: the backup's id), table, json, ndjson, csv.
 #[derive(Args, Debug)]
 pub(crate) struct Backup {
-    /// A directory, or file:// and a directory; made where it is missing.
+    /// A directory, made where it is missing, or s3://BUCKET/PREFIX with credentials in the variables AWS_*.
     pub(crate) location: String,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Backup {
 pub(crate) struct Restore {
     /// The backup's id, as backup printed it.
     pub(crate) id: String,
-    /// The directory that was given to backup.
+    /// The location that was given to backup: a directory, or s3://BUCKET/PREFIX.
     pub(crate) location: String,
     /// Replace what the namespace holds; needs --yes, or asks on a terminal. Default: refuse a namespace that is not empty
     /// (exit code 4).

@@ -1,6 +1,6 @@
 //! backup, restore and verify: a namespace as a whole.
 
-use proximadb_meta::archive::verify as verify_archive;
+use proximadb_meta::archive::{check_location, verify as verify_archive};
 use proximadb_meta::core::Error;
 use proximadb_meta::core::report::{BackupOptions, RestoreOptions};
 
@@ -44,6 +44,7 @@ impl Restore {
         if x.replace {
             talk.require_consent(x.yes, "restore --replace", "deletes what the namespace holds")?;
         }
+        check_location(&x.location)?;
         let mut options = if x.replace { RestoreOptions::replacing() } else { RestoreOptions::default() };
         options.filter = super::filter(x.filter.as_deref())?;
         Ok(Self { id: x.id, location: x.location, options, yes: x.yes })
@@ -100,8 +101,7 @@ fn place(x: &args::Verify) -> Result<(&str, &str)> {
         },
     };
     found.ok_or_else(|| {
-        let shown = x.id.as_deref().unwrap_or(&x.backup);
-        Error::invalid(format!("{shown:?} does not end with a backup's id"))
+        Error::invalid("what is to be verified does not end with a backup's id")
             .with_hint("verify LOCATION/ID, or verify LOCATION ID; the id is the UUID that backup printed")
             .into()
     })

@@ -22,6 +22,7 @@ mod set;
 mod version;
 mod wal;
 
+use proximadb_meta::archive::check_location;
 use proximadb_meta::core::{Error, Filter};
 
 use crate::address::Address;
@@ -139,7 +140,10 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Command::Health => Job::Health,
         Command::Explain(x) => Job::Explain(Filter::parse(&x.filter)?),
         Command::Maintain => Job::Maintain,
-        Command::Backup(x) => Job::Backup(x.location),
+        Command::Backup(x) => {
+            check_location(&x.location)?;
+            Job::Backup(x.location)
+        }
         Command::Restore(x) => Job::Restore(archive::Restore::new(x, &talk)?),
     };
     let (address, namespace) = place()?;

@@ -15,7 +15,7 @@ pub(crate) type Catalog = Arc<dyn MetadataBackend>;
 const START: i64 = 1_700_000_000_000_000;
 
 /// Every backend that can be opened here, by its scheme. An address is made for each catalog anew.
-pub(crate) const SCHEMES: &[&str] = &["memory", "file"];
+pub(crate) const SCHEMES: &[&str] = &["memory", "file", "sqlite"];
 
 /// A new catalog, and what cleans up after it.
 pub(crate) async fn open(scheme: &str) -> (Catalog, tempfile::TempDir) {

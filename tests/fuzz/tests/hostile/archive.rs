@@ -1,4 +1,4 @@
-//! Archives.
+//! Archives of both formats.
 
 use std::path::Path;
 
@@ -85,4 +85,98 @@ fn many_small_records() {
     let mut payload: String = (0..150_000).map(line).collect();
     payload.push_str("{}\n");
     try_archive("small records", manifest(payload.as_bytes(), 150_001).as_bytes(), payload.as_bytes(), damaged);
+}
+
+/// A manifest of format 2 of this text, sealed, beside the file of one part.
+fn try_sealed(name: &str, body: &str, stored: &[u8], check: impl FnOnce(Result<RestoreReport>)) {
+    let dir = tempfile::tempdir().unwrap();
+    let backup = dir.path().join(ID);
+    std::fs::create_dir(&backup).unwrap();
+    let manifest = format!("{body},\"seal\":\"{}\"}}\n", blake3::hash(body.as_bytes()).to_hex());
+    std::fs::write(backup.join("manifest.json"), &manifest).unwrap();
+    std::fs::write(backup.join("records-00001.ndjson.zst"), stored).unwrap();
+    bounded(name, manifest.len() + stored.len(), || check(restore(dir.path())));
+}
+
+/// A manifest before its seal: the numbers of the whole, and its parts.
+fn body(records: u64, bytes: u64, lines: &[u8], parts: &str) -> String {
+    let hash = blake3::hash(lines).to_hex();
+    format!(
+        r#"{{"format":2,"id":"{ID}","namespace":"","created_at":"2026-11-24T08:00:00Z","records":{records},"bytes":{bytes},"blake3":"{hash}","compression":"zstd","snapshot":true,"parts":[{parts}]"#
+    )
+}
+
+fn part(records: u64, bytes: u64, stored: &[u8], first: &str, last: &str) -> String {
+    let (length, hash) = (stored.len(), blake3::hash(stored).to_hex());
+    format!(
+        r#"{{"records":{records},"bytes":{bytes},"stored":{length},"blake3":"{hash}","first":"{first}","last":"{last}"}}"#
+    )
+}
+
+#[test]
+fn sealed_manifests() {
+    let _alone = alone();
+    let small = |n: usize| {
+        let id = format!("{n:08}");
+        part(1, 1, b"x", &id, &id)
+    };
+    // Of the largest size, full of the smallest parts; and with more of them than there may be.
+    let fitting: Vec<String> = (0..65_536).map(small).collect();
+    let too_many: Vec<String> = (0..70_000).map(small).collect();
+    let nothing = "{},".repeat(5 << 20);
+    let long = "a".repeat(15 << 20);
+    for (name, body) in [
+        ("many parts", body(65_536, 65_536, b"", &fitting.join(","))),
+        ("too many parts", body(70_000, 70_000, b"", &too_many.join(","))),
+        ("parts of nothing", body(0, 0, b"", &nothing)),
+        ("parts that are lists", body(0, 0, b"", &"[],".repeat(5 << 20))),
+        ("a long id", body(1, 1, b"", &part(1, 1, b"x", &long, "a"))),
+        ("a long member", body(0, 0, b"", "").replace("\"format\"", &format!("\"{long}\":1,\"format\""))),
+        ("deep", body(0, 0, b"", &"[".repeat(15 << 20))),
+    ] {
+        try_sealed(name, &body, b"x", damaged);
+    }
+}
+
+/// What decompresses to more than it says, or to nearly what it says.
+#[test]
+fn bombs() {
+    let _alone = alone();
+    let zeros = zstd::bulk::compress(&vec![0; 1 << 30], 3).unwrap();
+    assert!(zeros.len() < 1 << 20);
+    let full = zstd::bulk::compress(&vec![b'\n'; 4 << 20], 3).unwrap();
+    // A frame that says it holds 2^62 bytes and needs a window of 2 GiB.
+    let boast = b"\x28\xb5\x2f\xfd\xc0\xa8\x00\x00\x00\x00\x00\x00\x00\x40\x01\x00\x00".to_vec();
+    for (name, stored, bytes) in [
+        ("a gigabyte of zeros", &zeros, 4u64 << 20),
+        ("a gigabyte that is told", &zeros, 1 << 30),
+        ("4 MiB of line feeds", &full, 4 << 20),
+        ("a boast", &boast, 4 << 20),
+        ("a boast of nothing", &boast, 1),
+    ] {
+        try_sealed(name, &body(1, bytes, b"", &part(1, bytes, stored, "a", "a")), stored, damaged);
+    }
+}
+
+/// A part of the smallest records, which compress best: what they take is bounded by the part, not by the file.
+#[test]
+fn a_full_part_of_small_records() {
+    let _alone = alone();
+    let line = |n: usize| {
+        let mut r = CollectionMetadata::new(format!("{n:06}"), 1, DistanceMetric::new("c"));
+        r.id = r.name.clone();
+        r.version = 1;
+        r.to_json() + "\n"
+    };
+    let mut lines = String::new();
+    let mut count = 0;
+    while lines.len() + 300 < 4 << 20 {
+        lines.push_str(&line(count));
+        count += 1;
+    }
+    lines.push_str("{}\n");
+    let stored = zstd::bulk::compress(lines.as_bytes(), 3).unwrap();
+    let (records, bytes) = (count as u64 + 1, lines.len() as u64);
+    let body = body(records, bytes, lines.as_bytes(), &part(records, bytes, &stored, "000000", "x"));
+    try_sealed("a full part", &body, &stored, damaged);
 }
