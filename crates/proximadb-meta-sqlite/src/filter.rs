@@ -30,26 +30,34 @@ pub(crate) fn push(literal: &Literal) -> Push {
 
 /// Adds the condition of a filter that is made of pushed literals. The namespace is parameter 1.
 pub(crate) fn condition(filter: &Normal, namespace: &Namespace, sql: &mut Sql) {
-    Translator { namespace, sql }.normal(filter, false);
+    Translator { namespace, sql, is_driven: false }.normal(filter, false);
 }
 
 struct Translator<'a> {
     namespace: &'a Namespace,
     sql: &'a mut Sql,
+    /// Another condition of the conjunction finds few records: what is said now is only looked up for those.
+    is_driven: bool,
 }
 
 impl Translator<'_> {
     fn normal(&mut self, filter: &Normal, is_choice: bool) {
         match filter {
-            Normal::And(parts) => self.joined(parts, " AND ", "TRUE", is_choice),
+            Normal::And(parts) => {
+                self.is_driven |= parts.iter().any(finds_few);
+                self.joined(parts, " AND ", "TRUE", is_choice);
+            }
             Normal::Or(parts) => self.joined(parts, " OR ", "FALSE", true),
             Normal::Literal(literal) => match flipped(literal) {
                 Some(leaf) => self.leaf(&leaf, is_choice),
                 // An absent field makes the leaf unknown to SQL; its negation is true.
                 None if literal.negated => {
+                    // Nothing begins with what is not there.
+                    let was_driven = std::mem::replace(&mut self.is_driven, true);
                     self.sql.words("(");
                     self.leaf(&literal.leaf, false);
                     self.sql.words(") IS NOT TRUE");
+                    self.is_driven = was_driven;
                 }
                 None => self.leaf(&literal.leaf, is_choice),
             },
@@ -86,15 +94,29 @@ impl Translator<'_> {
         }
     }
 
-    /// Alone, or beside conditions that find fewer records: as a table to begin with, or to look into. In a choice: a set.
+    /// The first one is a set of ids to begin with; beside a condition that finds few records it is looked up for each.
     fn has_tag(&mut self, tag: &Arc<str>, is_choice: bool) {
-        let (before, after) = if is_choice {
+        let begins = !self.is_driven;
+        self.is_driven |= !is_choice;
+        let (before, after) = if is_choice || begins {
             ("id IN (SELECT id FROM collection_tags WHERE namespace = ?1 AND tag = ", ")")
         } else {
             let before = "EXISTS (SELECT 1 FROM collection_tags AS t WHERE t.namespace = ?1 AND t.tag = ";
             (before, " AND t.id = collections.id)")
         };
         self.sql.words(before).text(tag.clone()).words(after);
+    }
+}
+
+/// Whether an index finds few records for it, as a rule.
+fn finds_few(part: &Normal) -> bool {
+    let Normal::Literal(Literal { leaf, negated: false }) = part else { return false };
+    match leaf {
+        Leaf::Text { field, op: Op::Eq, .. } | Leaf::StartsWith { field, .. } => {
+            matches!(field, Field::Id | Field::Name | Field::Owner)
+        }
+        Leaf::Words(_) => true,
+        _ => false,
     }
 }
 
