@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use proximadb_meta::core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Health, RestoreOptions, RestoreReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, RestoreOptions, RestoreReport,
+    SchemaAction, SchemaReport,
 };
 use proximadb_meta::core::{
     CallContext, Capabilities, CollectionMetadata, Digest, DigestRequest, Error, ErrorKind, Filter, ListRequest,
-    MetadataBackend, Operation, Outcome, Page, Result, Retry, StatsDelta,
+    MetadataBackend, Operation, Outcome, Page, Ranked, Result, Retry, SearchRequest, StatsDelta,
 };
 use tokio::sync::Notify;
 
@@ -185,7 +186,19 @@ impl MetadataBackend for Wrapped {
         self.inner.explain(request).await
     }
 
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        self.inner.search(request).await
+    }
+
     async fn maintain(&self) -> Result<String> {
         self.inner.maintain().await
+    }
+
+    async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
+        self.inner.schema(action).await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        self.inner.diagnose().await
     }
 }
