@@ -15,9 +15,7 @@ struct Bucket {
 }
 
 fn bucket() -> Bucket {
-    let variable = "PXMETA_TEST_S3_URL";
-    let url = std::env::var(variable);
-    let url = url.unwrap_or_else(|_| panic!("{variable} is not set: eval \"$(cargo xtask servers up s3)\""));
+    let url = std::env::var("PXMETA_TEST_S3_URL").expect("it is set by: eval \"$(cargo xtask servers up s3)\"");
     let parts = || {
         let (scheme, rest) = url.split_once("://")?;
         let (credentials, place) = rest.rsplit_once('@')?;
