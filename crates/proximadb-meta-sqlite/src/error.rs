@@ -25,6 +25,11 @@ pub(crate) fn is_full(e: &sqlx::Error) -> bool {
     class_of(e) == Some(code::SQLITE_FULL)
 }
 
+/// Whether a rollback found nothing to roll back: SQLite had done so by itself.
+pub(crate) fn is_no_transaction(e: &sqlx::Error) -> bool {
+    code_of(e) == Some(code::SQLITE_ERROR)
+}
+
 /// An error with what was tried. Texts of SQLite name tables and columns, never values.
 pub(crate) fn failed(what: &str, e: sqlx::Error) -> Error {
     let kind = kind_of(&e);
