@@ -25,6 +25,11 @@ pub(crate) fn is_full(e: &sqlx::Error) -> bool {
     class_of(e) == Some(code::SQLITE_FULL)
 }
 
+/// Whether a rollback found nothing to roll back: SQLite had done so by itself.
+pub(crate) fn is_no_transaction(e: &sqlx::Error) -> bool {
+    code_of(e) == Some(code::SQLITE_ERROR)
+}
+
 /// An error with what was tried. Texts of SQLite name tables and columns, never values.
 pub(crate) fn failed(what: &str, e: sqlx::Error) -> Error {
     let kind = kind_of(&e);
@@ -51,7 +56,8 @@ pub(crate) fn failed(what: &str, e: sqlx::Error) -> Error {
 fn kind_of(e: &sqlx::Error) -> ErrorKind {
     match e {
         sqlx::Error::Database(inner) => match code_of(e) {
-            Some(code::SQLITE_IOERR_CORRUPTFS | code::SQLITE_IOERR_DATA) => ErrorKind::Corruption,
+            // The name of another code, `IOERR_CORRUPTFS`, promises more than it says: every read that fails (EIO) has it.
+            Some(code::SQLITE_IOERR_DATA) => ErrorKind::Corruption,
             Some(c) => match c & CLASS {
                 code::SQLITE_BUSY | code::SQLITE_LOCKED => ErrorKind::Locked,
                 code::SQLITE_PERM | code::SQLITE_READONLY | code::SQLITE_AUTH => ErrorKind::PermissionDenied,

@@ -14,8 +14,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot::Sender;
 
-use crate::error::failed;
-use crate::group::{Failure, Unit, apply, commit, end};
+use crate::error::{failed, is_no_transaction};
+use crate::group::{Failure, Unit, apply, commit};
 use crate::maintain;
 use crate::native::{self, Replacement};
 use crate::schema::begin;
@@ -183,8 +183,9 @@ impl Writer {
     /// Rolls back. SQLite may have done so by itself; where that fails too a new connection takes the place of this one, whose
     /// end rolls back.
     async fn reset(&mut self) {
-        if end(&mut self.connection, "ROLLBACK").await.is_ok() {
-            return;
+        match sqlx::query("ROLLBACK").execute(&mut self.connection).await {
+            Err(e) if !is_no_transaction(&e) => {}
+            _ => return,
         }
         // Where there is no new connection the next transaction finds out.
         if let Ok(new) = self.options.connect().await {
