@@ -68,6 +68,16 @@ impl Address {
         self.config.scheme() == "memory"
     }
 
+    /// Whether there is a plan for a catalog that is not there yet: the layout is made by migrations.
+    pub(crate) fn has_migrations(&self) -> bool {
+        self.config.scheme() == "sqlite"
+    }
+
+    /// Whether the store makes backups in a format of its own.
+    pub(crate) fn has_own_backups(&self) -> bool {
+        self.config.scheme() == "sqlite"
+    }
+
     /// Whether the location is a path of this machine.
     pub(crate) fn is_path(&self) -> bool {
         matches!(self.config.scheme(), "file" | "sqlite")

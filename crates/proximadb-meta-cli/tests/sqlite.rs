@@ -62,6 +62,25 @@ fn a_portable_backup_goes_from_one_store_to_the_other() {
 }
 
 #[test]
+fn a_native_backup_is_restored_into_a_new_database_and_nowhere_else() {
+    let place = Place::new();
+    place.feed(place.demo(500), &at(&["import", "-"]));
+    let report = place.json(&at(&["backup", "backups", "--native", "-o", "json"]));
+    let id = report["id"].as_str().expect("an id");
+    place.ok(&["restore", id, "backups", "--uri", "sqlite://./second.db"]);
+    assert_eq!(place.ok(&["export", "--uri", "sqlite://./second.db"]), place.ok(&at(&["export"])));
+    let before = common::files(place.path());
+    let missing = "01900000-0000-7000-8000-000000000000";
+    for args in [[id, "backups", "--uri", "file://./log"], [missing, "backups", "--uri", "sqlite://./third.db"]] {
+        place.fails(3, &[&["restore"], &args[..]].concat());
+        assert_eq!(common::files(place.path()), before);
+    }
+    place.ok(&["create", "x", "--dimension", "1", "--uri", "file://./log"]);
+    let refused = place.fails(9, &["backup", "b", "--native", "--uri", "file://./log"]);
+    assert!(refused.contains("no Native backup"), "{refused}");
+}
+
+#[test]
 fn eight_imports_at_once_share_the_file() {
     let place = Place::new();
     let lines = place.demo(4000);

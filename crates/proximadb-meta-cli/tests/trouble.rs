@@ -59,8 +59,9 @@ fn what_does_not_make_a_catalog_leaves_none_behind() {
 fn what_does_not_make_a_catalog_leaves_no_empty_database() {
     let place = Place::new();
     let before = common::files(place.path());
-    for args in NOT_MAKING {
-        let err = place.fails(3, &[args, &["--uri", "sqlite://./none.db"]].concat());
+    // Its layout can be planned and made by itself.
+    for args in NOT_MAKING.iter().filter(|args| args[0] != "schema") {
+        let err = place.fails(3, &[args, &["--uri", "sqlite://./none.db"][..]].concat());
         assert!(err.contains("there is no catalog at ./none.db") && err.contains("hint: "), "{args:?}: {err}");
         assert_eq!(common::files(place.path()), before, "{args:?}");
     }

@@ -89,8 +89,9 @@ async fn look(connection: &mut SqliteConnection, deadline: Instant) -> Result<Se
 }
 
 async fn try_look(connection: &mut SqliteConnection) -> sqlx::Result<Seen> {
-    let application = number(connection, "PRAGMA application_id").await?;
+    // In this order: another process makes both in one transaction, and who sees its tables then sees whose they are.
     let tables = number(connection, "SELECT count(*) FROM sqlite_schema").await?;
+    let application = number(connection, "PRAGMA application_id").await?;
     Ok(match (application, tables) {
         (APPLICATION_ID, _) => Seen::Ours,
         (0, 0) => Seen::New,

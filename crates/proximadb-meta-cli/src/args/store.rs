@@ -10,6 +10,9 @@ use clap::Args;
 pub(crate) struct Backup {
     /// A directory, made where it is missing, or s3://BUCKET/PREFIX with credentials in the variables AWS_*.
     pub(crate) location: String,
+    /// In the store's own format, to a directory: whole, fast, and restorable into the same kind of store alone.
+    #[arg(long)]
+    pub(crate) native: bool,
 }
 
 /// Restore a backup into the namespace, and read it back before saying done.

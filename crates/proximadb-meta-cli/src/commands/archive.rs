@@ -1,8 +1,10 @@
 //! backup, restore and verify: a namespace as a whole.
 
+use std::path::{Path, PathBuf};
+
 use proximadb_meta::archive::{check_location, verify as verify_archive};
-use proximadb_meta::core::Error;
-use proximadb_meta::core::report::{BackupOptions, RestoreOptions};
+use proximadb_meta::core::report::{BackupFormat, BackupOptions, RestoreOptions};
+use proximadb_meta::core::{Error, ErrorKind};
 
 use super::session::Session;
 use crate::args::{self, Format};
@@ -11,10 +13,14 @@ use crate::output::{Report, line};
 use crate::stop::STOPPED;
 use crate::talk::{Talk, collections};
 
-pub(crate) async fn backup(s: &Session, location: &str) -> Result<u8> {
+pub(crate) async fn backup(s: &Session, location: &str, native: bool) -> Result<u8> {
+    let mut options = BackupOptions::default();
+    if native {
+        options.format = BackupFormat::Native;
+    }
     let n = s.catalog.count_collections(None).await?;
     s.say(format_args!("backing up {} to {location}", collections(n)));
-    let b = s.catalog.backup(location, BackupOptions::default()).await?;
+    let b = s.catalog.backup(location, options).await?;
     if s.format == Format::Name {
         line(&b.id)?;
     } else {
@@ -50,16 +56,17 @@ impl Restore {
         Ok(Self { id: x.id, location: x.location, options, yes: x.yes })
     }
 
-    /// Restores into memory and forgets it: a backup that is missing or damaged must not leave a new, empty catalog behind.
-    pub(crate) async fn rehearse(&self) -> Result<()> {
-        let nowhere = proximadb_meta::connect("memory://").await?;
-        let rehearsed = nowhere.restore(&self.id, &self.location, RestoreOptions::default()).await;
-        // Without the words of where it was rehearsed.
-        let plain = |e: Error| match e.hint() {
-            Some(hint) => Error::new(e.kind(), e.message()).with_hint(hint),
-            None => Error::new(e.kind(), e.message()),
-        };
-        Ok(rehearsed.map(drop).map_err(plain)?)
+    /// Reads the backup before there is a catalog: one that is missing or damaged must not leave a new, empty one behind. What
+    /// has no archive in it may be in the store's own format, which the store alone can read.
+    pub(crate) async fn rehearse(&self, store_has_own_format: bool) -> Result<()> {
+        match verify_archive(&self.location, &self.id).await {
+            Err(e) if e.kind() == ErrorKind::NotFound && store_has_own_format && self.directory().is_dir() => Ok(()),
+            read => Ok(read.map(drop)?),
+        }
+    }
+
+    fn directory(&self) -> PathBuf {
+        Path::new(self.location.strip_prefix("file://").unwrap_or(&self.location)).join(&self.id)
     }
 
     pub(crate) async fn run(self, s: &Session) -> Result<u8> {

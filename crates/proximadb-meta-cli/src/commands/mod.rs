@@ -47,7 +47,8 @@ enum Job {
     Health,
     Explain(Filter),
     Maintain,
-    Backup(String),
+    /// Where to, and whether in the store's own format.
+    Backup(String, bool),
     Restore(archive::Restore),
     Digest(u8),
 }
@@ -69,7 +70,7 @@ impl Job {
             Self::Import(_) | Self::Create(_) | Self::Restore(_) => Effect::Makes,
             Self::Set(_) | Self::Rm(_) | Self::Maintain => Effect::Changes,
             // What cannot be divided completes.
-            Self::Backup(_) => Effect::Changes,
+            Self::Backup(..) => Effect::Changes,
             _ => Effect::Reads,
         }
     }
@@ -88,7 +89,7 @@ impl Job {
             Self::Health => inspect::health(s).await,
             Self::Explain(filter) => inspect::explain(s, filter).await,
             Self::Maintain => inspect::maintain(s).await,
-            Self::Backup(location) => archive::backup(s, &location).await,
+            Self::Backup(location, native) => archive::backup(s, &location, native).await,
             Self::Restore(x) => x.run(s).await,
             Self::Digest(depth) => digest::run(s, depth).await,
         }
@@ -142,7 +143,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Command::Maintain => Job::Maintain,
         Command::Backup(x) => {
             check_location(&x.location)?;
-            Job::Backup(x.location)
+            Job::Backup(x.location, x.native)
         }
         Command::Restore(x) => Job::Restore(archive::Restore::new(x, &talk)?),
     };
@@ -151,7 +152,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         && address.would_be_new().is_some()
     {
         tokio::select! {
-            rehearsed = x.rehearse() => rehearsed?,
+            rehearsed = x.rehearse(address.has_own_backups()) => rehearsed?,
             () = stop.requested() => return Ok(STOPPED),
         }
     }
