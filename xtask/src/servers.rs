@@ -4,6 +4,7 @@
 //! set; else the package managers of the machine give one. After `down` no process and no data is left, only the packages that
 //! were installed for the next time, in `servers/packages` of cargo's target directory.
 
+mod postgres;
 mod process;
 mod s3;
 mod state;
@@ -27,8 +28,15 @@ pub(crate) struct Server {
 }
 
 /// Every server; the next backend adds a line and a file.
-const SERVERS: &[Server] =
-    &[Server { name: "s3", what: "moto, a stand-in for S3", variable: s3::VARIABLE, start: s3::start }];
+const SERVERS: &[Server] = &[
+    Server { name: "s3", what: "moto, a stand-in for S3", variable: s3::VARIABLE, start: s3::start },
+    Server {
+        name: "postgres",
+        what: "PostgreSQL, a primary and a standby",
+        variable: postgres::VARIABLE,
+        start: postgres::start,
+    },
+];
 
 /// Where a server may put things.
 struct Place {
@@ -48,6 +56,8 @@ struct Started {
     exports: Vec<(String, String)>,
     /// What runs, with its version.
     version: String,
+    /// Directories of it elsewhere; gone after `down` too.
+    directories: Vec<PathBuf>,
 }
 
 const USAGE: &str = "servers takes up, down or status, and names; without a name it means all";
@@ -136,13 +146,13 @@ fn up(server: &Server, detached: bool) -> Result<Up, String> {
     eprintln!("{name}: starting {}", server.what);
     process::private_directory(&dir)?;
     let place = Place { dir: dir.clone(), packages: root.join("packages"), detached };
-    let Started { processes, exports, version } = (server.start)(&place).map_err(|e| {
+    let Started { processes, exports, version, directories } = (server.start)(&place).map_err(|e| {
         let e = format!("{name} cannot be started: {e}\nset {variable} to use a server of your own");
         let _ = std::fs::remove_dir_all(&dir);
         e
     })?;
     eprintln!("{name}: {version}");
-    let state = State { processes, exports, version };
+    let state = State { processes, exports, version, directories };
     state.write(&dir)?;
     Ok(Up { exports: state.exports, is_new: true })
 }

@@ -43,9 +43,9 @@ impl Process {
         !line.trim_start().starts_with('Z') && line.contains(&self.marker)
     }
 
-    /// Ends it: politely, then not.
+    /// Ends it: politely (PostgreSQL then waits for its clients), urgently, then not.
     pub(super) fn end(&self) -> Result<(), String> {
-        for signal in ["-TERM", "-KILL"] {
+        for signal in ["-TERM", "-INT", "-KILL"] {
             if !self.runs() {
                 return Ok(());
             }

@@ -29,6 +29,7 @@ pub(super) fn start(place: &Place) -> Result<Started, String> {
     Ok(Started {
         processes: vec![process],
         exports: vec![(VARIABLE.to_owned(), format!("http://test:test@127.0.0.1:{port}/{BUCKET}"))],
+        directories: Vec::new(),
         version: format!("moto {version}, a stand-in for S3, at 127.0.0.1:{port}"),
     })
 }

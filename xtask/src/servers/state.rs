@@ -1,6 +1,6 @@
 //! What is known of a server that was started, in the file `state` of its directory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::process::Process;
 
@@ -12,6 +12,7 @@ pub(super) struct State {
     pub(super) processes: Vec<Process>,
     pub(super) exports: Vec<(String, String)>,
     pub(super) version: String,
+    pub(super) directories: Vec<PathBuf>,
 }
 
 impl State {
@@ -36,6 +37,9 @@ impl State {
         for p in &self.processes {
             text.push_str(&format!("process {} {}\n", p.pid, p.marker));
         }
+        for directory in &self.directories {
+            text.push_str(&format!("directory {}\n", directory.display()));
+        }
         for (name, value) in &self.exports {
             text.push_str(&format!("export {name} {value}\n"));
         }
@@ -46,19 +50,27 @@ impl State {
         self.processes.iter().all(Process::runs)
     }
 
-    /// Ends its processes, the last one first, and removes its directory.
+    /// Ends its processes, the last one first, and removes its directories.
     pub(super) fn end(&self, dir: &Path) -> Result<(), String> {
         self.processes.iter().rev().try_for_each(Process::end)?;
-        std::fs::remove_dir_all(dir).map_err(|e| format!("{}: {e}", dir.display()))
+        for dir in self.directories.iter().map(PathBuf::as_path).chain([dir]) {
+            match std::fs::remove_dir_all(dir) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(format!("{}: {e}", dir.display())),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
 fn parse(text: &str) -> Option<State> {
-    let mut state = State { processes: Vec::new(), exports: Vec::new(), version: String::new() };
+    let mut state =
+        State { processes: Vec::new(), exports: Vec::new(), version: String::new(), directories: Vec::new() };
     for line in text.lines() {
         let (kind, rest) = line.split_once(' ')?;
         match kind {
             "version" => state.version = rest.to_owned(),
+            "directory" => state.directories.push(rest.into()),
             "process" => {
                 let (pid, marker) = rest.split_once(' ')?;
                 state.processes.push(Process { pid: pid.parse().ok()?, marker: marker.to_owned() });
@@ -83,6 +95,7 @@ mod tests {
             processes: vec![Process { pid: 7, marker: "a b".to_owned() }],
             exports: vec![("NAME".to_owned(), "http://x:y@127.0.0.1:1/z z".to_owned())],
             version: "moto 5.2.5".to_owned(),
+            directories: vec!["/tmp/a b".into()],
         };
         assert_eq!(parse(&state.text()), Some(state));
         assert_eq!(parse("proces 7 x\n"), None);
