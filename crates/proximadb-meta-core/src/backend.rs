@@ -13,7 +13,8 @@ use crate::operation::{Operation, Outcome, StatsDelta};
 use crate::page::{ListRequest, Page};
 use crate::record::CollectionMetadata;
 use crate::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Health, RestoreOptions, RestoreReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, RestoreOptions, RestoreReport,
+    SchemaAction, SchemaReport,
 };
 
 /// A collection catalog. Object safe; held as `Arc<dyn MetadataBackend>`.
@@ -127,5 +128,25 @@ pub trait MetadataBackend: Send + Sync + Debug {
     /// `Unsupported` where the capability is not declared.
     async fn maintain(&self) -> Result<String> {
         Err(Error::unsupported("maintain is not offered by this backend"))
+    }
+    /// The layout of the store: its format, the migrations it went through, the ones it needs; or applies those. `Status` and
+    /// `Plan` change nothing, also where somebody else applies at the same time. Of several callers that apply at once each
+    /// migration is run by one.
+    ///
+    /// # Errors
+    /// `Unsupported` where the capability is not declared, or for a newer format; `Corruption` for a migration whose text is
+    /// not the one that was applied; `PermissionDenied` where the layout may not be changed.
+    async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
+        let _ = action;
+        Err(Error::unsupported("schema is not offered by this backend"))
+    }
+
+    /// Looks the store over: limits, settings, free space, versions, each with what to do where it is not as it should be.
+    /// Changes nothing. A thing that cannot be looked at is a finding, not an error.
+    ///
+    /// # Errors
+    /// `Unsupported` where the capability is not declared; `Closed`.
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        Err(Error::unsupported("diagnose is not offered by this backend"))
     }
 }

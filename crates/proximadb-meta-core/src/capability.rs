@@ -57,6 +57,10 @@ pub struct Capabilities {
     pub aggregate: bool,
     /// `maintain`.
     pub maintain: bool,
+    /// `schema`: the store keeps a format, and says which migrations it has and needs.
+    pub schema: bool,
+    /// `diagnose`.
+    pub diagnose: bool,
     /// `watch`.
     pub watch: bool,
     /// Ranked native text search.
@@ -81,6 +85,8 @@ impl Capabilities {
             explain: false,
             aggregate: false,
             maintain: false,
+            schema: false,
+            diagnose: false,
             watch: false,
             ranked_text: false,
         }

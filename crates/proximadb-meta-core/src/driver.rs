@@ -45,7 +45,10 @@ use crate::filter::{Literal, Normal};
 use crate::limits::MAX_SAFE_INTEGER;
 use crate::page::{Order, Position};
 use crate::record::{CollectionMetadata, Incarnation};
-use crate::report::{BackendStats, BackupOptions, BackupReport, Descriptor, Health, RestoreOptions, RestoreReport};
+use crate::report::{
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, RestoreOptions, RestoreReport,
+    SchemaAction, SchemaReport,
+};
 
 /// What a point read looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -280,13 +283,16 @@ pub struct Scan {
     pub after: Option<Position>,
     /// Most records to return, at least 1.
     pub limit: usize,
+    /// The answer's [`access`](Scanned::access) is wanted; a store for which it is another question may leave it empty
+    /// otherwise.
+    pub explain: bool,
 }
 
 impl Scan {
     /// A scan of everything by `order`.
     #[must_use]
     pub fn new(order: Order, limit: usize) -> Self {
-        Self { filter: None, order, after: None, limit }
+        Self { filter: None, order, after: None, limit, explain: false }
     }
 }
 
@@ -383,6 +389,20 @@ pub trait Driver: Send + Sync + 'static {
     fn maintain(&self, call: &Call) -> impl Future<Output = Result<String>> + Send {
         let _ = call;
         async { Err(Error::unsupported("this backend has no maintenance")) }
+    }
+
+    /// The layout of the store, or its change. `Status` and `Plan` change nothing. The format is read from the store, not from
+    /// a memory of it.
+    fn schema(&self, call: &Call, action: SchemaAction) -> impl Future<Output = Result<SchemaReport>> + Send {
+        let _ = (call, action);
+        async { Err(Error::unsupported("this backend has no schema")) }
+    }
+
+    /// Looks the store over: what only the driver can see. The adapter adds health, durability, batch limits and the clock by
+    /// itself. A thing that cannot be looked at is a finding that says so, not an error.
+    fn diagnose(&self, call: &Call) -> impl Future<Output = Result<Vec<Finding>>> + Send {
+        let _ = call;
+        async { Err(Error::unsupported("this backend has no diagnosis")) }
     }
 
     /// Finishes what was accepted, releases the store. Idempotent.

@@ -1,9 +1,14 @@
-//! What a backend says of itself: descriptor, health, statistics, backups, the plan of a query.
+//! What a backend says of itself: descriptor, health, statistics, backups, the plan of a query, its layout, findings.
+
+mod finding;
+mod schema;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::finding::{Finding, Quantity, Severity};
+pub use self::schema::{AppliedMigration, PendingMigration, SchemaAction, SchemaReport, StoreFormat};
 use crate::time::Timestamp;
 use crate::word::MetadataBackendType;
 

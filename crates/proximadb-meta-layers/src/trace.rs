@@ -6,7 +6,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 use proximadb_meta_core::context::CallContext;
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Health, RestoreOptions, RestoreReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, RestoreOptions, RestoreReport,
+    SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
     Capabilities, CollectionMetadata, Filter, ListRequest, MetadataBackend, MetadataLayer, Namespace, Operation,
@@ -164,5 +165,12 @@ impl MetadataBackend for Traced {
 
     async fn maintain(&self) -> Result<String> {
         self.traced("maintain", self.inner.maintain()).await
+    }
+    async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
+        self.traced("schema", self.inner.schema(action)).await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        self.traced("diagnose", self.inner.diagnose()).await
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use proximadb_meta_core::context::CallContext;
 use proximadb_meta_core::driver::{Applied, Key, Prepared, Scan, Scanned};
-use proximadb_meta_core::report::{BackendStats, BackupOptions, Descriptor, Health, RestoreOptions};
+use proximadb_meta_core::report::{BackendStats, BackupOptions, Descriptor, Health, RestoreOptions, SchemaAction};
 use proximadb_meta_core::{
     BackendRegistry, BatchLimits, Call, Capabilities, CollectionMetadata, Contract, DistanceMetric, Driver, Durability,
     ErrorKind, Filter, ListRequest, MetadataBackend, MetadataBackendType, Namespace, Operation, Result, Stack,
@@ -125,6 +125,11 @@ async fn every_call_makes_its_span_and_passes_its_result_through() {
     assert_eq!(call!(get_stats(), "ok").unwrap().collections, inner.get_stats().await.unwrap().collections);
     let maintained = if inner.capabilities().maintain { "ok" } else { "Unsupported" };
     assert_eq!(call!(maintain(), maintained).is_ok(), inner.capabilities().maintain);
+    for action in [SchemaAction::Status, SchemaAction::Plan, SchemaAction::Apply] {
+        let outcome = if inner.capabilities().schema { "ok" } else { "Unsupported" };
+        assert_eq!(call!(schema(action), outcome).is_ok(), inner.capabilities().schema);
+    }
+    assert_eq!(call!(diagnose(), "ok").unwrap().len(), inner.diagnose().await.unwrap().len());
     call!(close(), "ok").unwrap();
     assert_eq!(call!(get_collection("id-one"), "Closed").unwrap_err().kind(), ErrorKind::Closed);
     assert_eq!(inner.get_collection("id-one").await.unwrap_err().kind(), ErrorKind::Closed);

@@ -8,7 +8,7 @@ use proximadb_meta_archive::ArchiveSource;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, Measured, RestoreOptions,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, HealthStatus, Measured, RestoreOptions,
     RestoreReport,
 };
 use proximadb_meta_core::{
@@ -44,6 +44,7 @@ pub(crate) fn capabilities() -> Capabilities {
     c.portable_backup = true;
     c.snapshot_backup = true;
     c.explain = true;
+    c.diagnose = true;
     c
 }
 
@@ -124,6 +125,17 @@ impl Driver for MemoryDriver {
 
     async fn restore(&self, call: &Call, id: &str, location: &str, options: RestoreOptions) -> Result<RestoreReport> {
         proximadb_meta_archive::restore(self, call, id, location, options).await
+    }
+
+    // No `schema`: nothing outlives the process, so there is no stored format that could be told, and none to migrate.
+
+    async fn diagnose(&self, _call: &Call) -> Result<Vec<Finding>> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::closed());
+        }
+        let bytes = self.table.memory_bytes();
+        let found = format!("{bytes} bytes for {} records in all namespaces", self.table.records());
+        Ok(vec![Finding::ok("memory", found).with_value(bytes, "bytes")])
     }
 
     async fn close(&self) -> Result<()> {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use proximadb_meta_core::ErrorKind::{InvalidInput, OutOfRange, Unsupported, VersionConflict};
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Health, RestoreOptions, RestoreReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, PendingMigration, RestoreOptions,
+    RestoreReport, SchemaAction, SchemaReport, Severity,
 };
 use proximadb_meta_core::{
     CallContext, Capabilities, Change, Clock, CollectionMetadata, Detail, Error, Extra, Filter, ListRequest,
@@ -96,8 +97,16 @@ bugs! {
     ListCutShort,
     /// Counts ignore the filter.
     CountIgnoresFilter,
-    /// Maintenance that is not offered answers that it is done.
+    /// What is not offered (maintenance, schema, diagnosis) answers that it is done.
     UnsupportedAnsweredOk,
+    /// A finding that is not in order says nothing of what to do.
+    FindingWithoutFix,
+    /// A clock that is behind is found in order.
+    ClockNotLookedAt,
+    /// What is to be applied is still pending afterwards.
+    SchemaNeverApplied,
+    /// A diagnosis writes.
+    DiagnosisWrites,
     /// An idempotency key is ignored.
     IdempotencyIgnored,
     /// A passed deadline is ignored.
@@ -574,5 +583,34 @@ impl MetadataBackend for Buggy {
             Err(e) if self.is(Bug::UnsupportedAnsweredOk) && e.kind() == Unsupported => Ok("done".to_owned()),
             other => other,
         }
+    }
+    async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
+        if self.is(Bug::SchemaNeverApplied) {
+            let mut report = self.inner.schema(action).await.unwrap_or_default();
+            report.pending.push(PendingMigration::new(1, "never", "00", Vec::new()));
+            return Ok(report);
+        }
+        match self.inner.schema(action).await {
+            Err(e) if self.is(Bug::UnsupportedAnsweredOk) && e.kind() == Unsupported => Ok(SchemaReport::default()),
+            other => other,
+        }
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        if self.is(Bug::DiagnosisWrites) {
+            self.inner.create_collection(crate::case::rec("diagnosed")).await?;
+        }
+        let mut findings = match self.inner.diagnose().await {
+            Err(e) if self.is(Bug::UnsupportedAnsweredOk) && e.kind() == Unsupported => Vec::new(),
+            other => other?,
+        };
+        for f in findings.iter_mut().filter(|f| f.severity != Severity::Ok) {
+            match self.bug {
+                Bug::FindingWithoutFix => f.fix = None,
+                Bug::ClockNotLookedAt if f.subject == "clock" => *f = Finding::ok("clock", "not behind"),
+                _ => {}
+            }
+        }
+        Ok(findings)
     }
 }

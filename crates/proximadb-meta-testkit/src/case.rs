@@ -76,6 +76,14 @@ pub enum Need {
     NoExplain,
     /// No `maintain`, to see it refused.
     NoMaintain,
+    /// `schema`.
+    Schema,
+    /// No `schema`, to see it refused.
+    NoSchema,
+    /// `diagnose`.
+    Diagnose,
+    /// No `diagnose`, to see it refused.
+    NoDiagnose,
     /// No idempotency keys, to see them refused.
     NoIdempotency,
     /// A batch limit small enough to be passed.
@@ -99,6 +107,10 @@ impl Need {
             Self::Explain => lacks(c.explain, "no explain"),
             Self::NoExplain => lacks(!c.explain, "declares explain"),
             Self::NoMaintain => lacks(!c.maintain, "declares maintain"),
+            Self::Schema => lacks(c.schema, "no schema"),
+            Self::NoSchema => lacks(!c.schema, "declares schema"),
+            Self::Diagnose => lacks(c.diagnose, "no diagnose"),
+            Self::NoDiagnose => lacks(!c.diagnose, "declares diagnose"),
             Self::NoIdempotency => lacks(!c.idempotency, "declares idempotency keys"),
             Self::SmallBatchLimit => lacks(c.atomic_batch.ops <= 20_000, "batches of more than 20000 operations"),
         }

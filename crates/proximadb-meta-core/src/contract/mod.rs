@@ -3,6 +3,7 @@
 //! It validates, stamps, plans batches into net writes, splits filters, hides expired records and checks capabilities, so
 //! that ten drivers keep one meaning.
 
+mod diagnose;
 mod guard;
 mod plan;
 mod prepare;
@@ -27,8 +28,8 @@ use crate::operation::{Operation, Outcome, StatsDelta};
 use crate::page::{ListRequest, Page};
 use crate::record::CollectionMetadata;
 use crate::report::{
-    BackendStats, BackupFormat, BackupOptions, BackupReport, Descriptor, Explain, Health, HealthStatus, RestoreOptions,
-    RestoreReport,
+    BackendStats, BackupFormat, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, HealthStatus,
+    RestoreOptions, RestoreReport, SchemaAction, SchemaReport,
 };
 use crate::time::{Clock, SystemClock};
 use guard::Kind;
@@ -97,6 +98,12 @@ impl<D: Driver> Contract<D> {
         let call = self.call();
         let found = self.shared.driver.get(&call, key).await?;
         Ok(found.filter(|r| !r.is_expired(call.now)))
+    }
+
+    async fn health(&self) -> Health {
+        let start = Instant::now();
+        let health = self.shared.driver.health(&self.call()).await;
+        health.unwrap_or_else(|e| Health::new(HealthStatus::Down, Some(e.to_string()), start.elapsed()))
     }
 
     async fn single(&self, operation: &'static str, op: Operation) -> Result<Outcome> {
@@ -193,16 +200,7 @@ impl<D: Driver> MetadataBackend for Contract<D> {
     }
 
     async fn health_check(&self) -> Result<Health> {
-        let work = async {
-            let start = Instant::now();
-            Ok(self
-                .shared
-                .driver
-                .health(&self.call())
-                .await
-                .unwrap_or_else(|e| Health::new(HealthStatus::Down, Some(e.to_string()), start.elapsed())))
-        };
-        self.guarded("health_check", Kind::Read, work).await
+        self.guarded("health_check", Kind::Read, async { Ok(self.health().await) }).await
     }
 
     async fn get_stats(&self) -> Result<BackendStats> {
@@ -246,5 +244,30 @@ impl<D: Driver> MetadataBackend for Contract<D> {
             self.shared.driver.maintain(&self.call()).await
         };
         self.guarded("maintain", Kind::Write, work).await
+    }
+    async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
+        let offered = self.capabilities().schema;
+        let kind = if action == SchemaAction::Apply { Kind::Write } else { Kind::Read };
+        let work = async {
+            if !offered {
+                return Err(Error::unsupported("this backend has no schema"));
+            }
+            if kind == Kind::Write {
+                self.refuse_idempotency_key()?;
+            }
+            self.shared.driver.schema(&self.call(), action).await
+        };
+        self.guarded("schema", kind, work).await
+    }
+
+    async fn diagnose(&self) -> Result<Vec<Finding>> {
+        let offered = self.capabilities().diagnose;
+        let work = async {
+            if !offered {
+                return Err(Error::unsupported("this backend has no diagnosis"));
+            }
+            self.look_over().await
+        };
+        self.guarded("diagnose", Kind::Read, work).await
     }
 }

@@ -21,6 +21,7 @@ struct Query {
     pushed: Option<Arc<Normal>>,
     residual: Option<Normal>,
     order: Order,
+    explain: bool,
 }
 
 impl Query {
@@ -35,14 +36,16 @@ impl<D: Driver> Contract<D> {
             return Err(Error::unsupported(format!("this backend cannot order a list by {}", order.field())));
         }
         let call = self.call();
-        let Some(filter) = filter else { return Ok(Query { call, pushed: None, residual: None, order }) };
+        let Some(filter) = filter else {
+            return Ok(Query { call, pushed: None, residual: None, order, explain: false });
+        };
         filter.validate()?;
         let parts = split(&filter.normalize(), &|literal| self.shared.driver.push(literal));
-        Ok(Query { call, pushed: parts.pushed, residual: parts.residual, order })
+        Ok(Query { call, pushed: parts.pushed, residual: parts.residual, order, explain: false })
     }
 
     async fn part(&self, query: &Query, after: Option<Position>, limit: usize) -> Result<Scanned> {
-        let scan = Scan { filter: query.pushed.clone(), order: query.order, after, limit };
+        let scan = Scan { filter: query.pushed.clone(), order: query.order, after, limit, explain: query.explain };
         self.shared.driver.scan(&query.call, scan).await
     }
 
@@ -108,7 +111,8 @@ impl<D: Driver> Contract<D> {
     }
 
     pub(super) async fn explain_list(&self, request: ListRequest) -> Result<Explain> {
-        let query = self.query(request.filter.as_ref(), request.order)?;
+        let mut query = self.query(request.filter.as_ref(), request.order)?;
+        query.explain = true;
         let mut matched = 0;
         let (examined, access) = self.each(&query, |_| matched += 1).await?;
         let pushed = query.pushed.as_ref().map(|p| p.to_string());

@@ -15,6 +15,7 @@ use crate::config::{MetadataBackendConfig, OptionSpec, Options, is_scheme, quote
 use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::Stack;
+use crate::report::{Finding, SchemaAction, SchemaReport};
 use crate::suggest::did_you_mean;
 use crate::word::MetadataBackendType;
 use known::how_to_get;
@@ -179,13 +180,37 @@ impl BackendRegistry {
             let options = Options::new("", "", layer.options(), config.values())?;
             layers.extend(layer.layer(&options)?);
         }
-        let options = Options::new(config.scheme(), config.location(), plugin.options(), config.values())?;
-        let backend = plugin.connect(options).await?;
+        let backend = plugin.connect(of_backend(&config, &*plugin)?).await?;
         let stack = layers.iter().fold(Stack::new(backend), |stack, layer| stack.layer(&**layer)).build();
         Ok(match config.namespace() {
             space if space.as_str().is_empty() => stack,
             space => stack.scoped(CallContext::in_namespace(space.clone())),
         })
+    }
+
+    /// The layout of the store of a checked configuration, which need not be open; or its change. No layer is around it.
+    ///
+    /// # Errors
+    /// `Config` as [`open`](Self::open), and what [`BackendPlugin::schema`] gives.
+    pub async fn schema(&self, config: &MetadataBackendConfig, action: SchemaAction) -> Result<SchemaReport> {
+        let (plugin, options) = self.chosen(config)?;
+        plugin.schema(options, action).await
+    }
+
+    /// What can be found out about the store of a checked configuration without opening it.
+    ///
+    /// # Errors
+    /// `Config` as [`open`](Self::open).
+    pub async fn examine(&self, config: &MetadataBackendConfig) -> Result<Vec<Finding>> {
+        let (plugin, options) = self.chosen(config)?;
+        Ok(plugin.examine(options).await)
+    }
+
+    fn chosen(&self, config: &MetadataBackendConfig) -> Result<(Arc<dyn BackendPlugin>, Options)> {
+        let plugin = self.plugin(config.scheme()).ok_or_else(|| self.unknown_scheme(config.scheme()))?;
+        self.fits(config, &*plugin, &self.layers())?;
+        let options = of_backend(config, &*plugin)?;
+        Ok((plugin, options))
     }
 
     fn fits(
@@ -232,6 +257,10 @@ impl Inner {
     fn by_scheme(&self, scheme: &str) -> Option<&Arc<dyn BackendPlugin>> {
         self.backends.values().find(|p| p.schemes().contains(&scheme))
     }
+}
+
+fn of_backend(config: &MetadataBackendConfig, plugin: &dyn BackendPlugin) -> Result<Options> {
+    Options::new(config.scheme(), config.location(), plugin.options(), config.values())
 }
 
 fn config(what: String) -> Error {

@@ -10,6 +10,7 @@ use crate::capability::Capabilities;
 use crate::config::{OptionSpec, Options};
 use crate::error::Result;
 use crate::layer::MetadataLayer;
+use crate::report::{Finding, SchemaAction, SchemaReport};
 use crate::word::MetadataBackendType;
 
 /// What follows `scheme://` for a backend.
@@ -48,6 +49,27 @@ pub trait BackendPlugin: Send + Sync + Debug {
 
     /// Connects. The options were checked against [`options`](Self::options). No secret may be in an error.
     async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>>;
+
+    /// The layout of a store that is not open. By default it is connected, asked and closed. A backend whose
+    /// [`connect`](Self::connect) brings the layout up to date overrides this: a status or a plan changes nothing.
+    ///
+    /// # Errors
+    /// As [`MetadataBackend::schema`] and [`connect`](Self::connect).
+    async fn schema(&self, options: Options, action: SchemaAction) -> Result<SchemaReport> {
+        let backend = self.connect(options).await?;
+        let report = backend.schema(action).await;
+        let closed = backend.close().await;
+        let report = report?;
+        closed?;
+        Ok(report)
+    }
+
+    /// What can be found out about a store without opening it: for one that does not open, or that another process has open.
+    /// Changes nothing. By default nothing can be found out.
+    async fn examine(&self, options: Options) -> Vec<Finding> {
+        let _ = options;
+        Vec::new()
+    }
 }
 
 /// What a crate with a layer exports: the layer's name, its options, and how to make it.

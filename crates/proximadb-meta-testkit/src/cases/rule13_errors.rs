@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use proximadb_meta_core::ErrorKind::{Closed, InvalidInput, NotFound, Timeout, Unsupported};
-use proximadb_meta_core::report::{BackupOptions, HealthStatus, RestoreOptions};
-use proximadb_meta_core::{CallContext, Field, ListRequest, Retry, StatsDelta};
+use proximadb_meta_core::report::{BackupOptions, Finding, HealthStatus, RestoreOptions, SchemaAction, Severity};
+use proximadb_meta_core::{CallContext, Durability, Field, ListRequest, Retry, StatsDelta, Timestamp};
 
-use crate::case::{Need, rec, refused};
+use crate::case::{Failure, Need, START, rec, refused};
 
 cases! { 13 rule13;
     fn an_error_says_operation_and_backend(s) {
@@ -95,6 +95,69 @@ cases! { 13 rule13;
         refused(s.db.health_check().await, Closed)?;
         refused(s.db.get_stats().await, Closed)?;
         refused(scope.get_collection("a").await, Closed)?;
+    }
+    fn a_closed_handle_has_no_schema_and_no_diagnosis(s) {
+        s.db.close().await?;
+        refused(s.db.schema(SchemaAction::Status).await, Closed)?;
+        refused(s.db.diagnose().await, Closed)?;
+    }
+    [Need::NoSchema] fn schema_not_declared_is_refused(s) {
+        for action in [SchemaAction::Status, SchemaAction::Plan, SchemaAction::Apply] {
+            refused(s.db.schema(action).await, Unsupported)?;
+        }
+    }
+    [Need::NoDiagnose] fn diagnose_not_declared_is_refused(s) {
+        refused(s.db.diagnose().await, Unsupported)?;
+    }
+    [Need::Diagnose] fn findings_say_what_to_do(s) {
+        s.add("a").await?;
+        s.clock.advance(60_000_000);
+        let findings = s.db.diagnose().await?;
+        for f in &findings {
+            ensure!(!f.subject.is_empty() && !f.found.is_empty() && !f.found.ends_with('.'), "{f:?}");
+            ensure!(f.fix.is_none() == (f.severity == Severity::Ok), "{f:?}");
+            ensure!(f.fix.as_ref().is_none_or(|fix| !fix.is_empty()), "{f:?}");
+        }
+        for subject in ["health", "durability", "batch limits"] {
+            ensure!(findings.iter().filter(|f| f.subject == subject).count() == 1, "{subject} in {findings:?}");
+        }
+        let volatile = s.db.capabilities().durability == Durability::Volatile;
+        let noted = findings.iter().any(|f| f.subject == "durability" && f.severity == Severity::Note);
+        ensure!(noted || !volatile, "a volatile store must say so: {findings:?}");
+    }
+    [Need::Diagnose] fn a_diagnosis_changes_nothing(s) {
+        s.add("a").await?;
+        let before = s.db.list_collections(None).await?;
+        s.db.diagnose().await?;
+        same!(s.db.list_collections(None).await?, before);
+    }
+    [Need::Diagnose] fn a_clock_that_is_behind_is_found(s) {
+        if s.db.capabilities().orders.contains(&Field::UpdatedAt) {
+            s.add("a").await?;
+            let clock = |findings: Vec<Finding>| findings.into_iter().find(|f| f.subject == "clock").map(|f| f.severity);
+            same!(clock(s.db.diagnose().await?), Some(Severity::Ok));
+            s.clock.set(Timestamp::from_micros(START.as_micros() - 5_000_000));
+            same!(clock(s.db.diagnose().await?), Some(Severity::Warning));
+        }
+    }
+    [Need::Schema] fn a_schema_is_there_and_complete_once_it_is_applied(s) {
+        s.add("a").await?;
+        let before = s.db.list_collections(None).await?;
+        let applied = s.db.schema(SchemaAction::Apply).await?;
+        ensure!(applied.pending.is_empty(), "still pending after it was applied: {:?}", applied.pending);
+        let status = s.db.schema(SchemaAction::Status).await?;
+        let Some(format) = status.format else { return Err(Failure::new("an open store has a format")) };
+        ensure!(format.min_reader >= 1, "{format:?}");
+        ensure!(format.min_reader <= format.min_writer && format.min_writer <= format.format, "{format:?}");
+        ensure!(status.applied.iter().is_sorted_by(|a, b| a.version < b.version), "{:?}", status.applied);
+        ensure!(status.applied.iter().all(|m| m.version > 0 && !m.name.is_empty() && !m.checksum.is_empty()));
+        same!(status.applied, applied.applied);
+        same!((status.pending.len(), status.ran.len()), (0, 0));
+        same!(s.db.schema(SchemaAction::Plan).await?, status);
+        let again = s.db.schema(SchemaAction::Apply).await?;
+        ensure!(again.ran.is_empty(), "applied again: {:?}", again.ran);
+        same!(again, status);
+        same!(s.db.list_collections(None).await?, before);
     }
     fn close_is_idempotent(s) {
         s.db.close().await?;

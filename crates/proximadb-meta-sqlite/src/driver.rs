@@ -1,0 +1,205 @@
+//! The driver: reads on connections of their own, writes through the writer's thread.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
+use proximadb_meta_core::filter::Literal;
+use proximadb_meta_core::page::Position;
+use proximadb_meta_core::report::{
+    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, RestoreOptions, RestoreReport,
+};
+use proximadb_meta_core::{
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
+    Order, Result, Retry,
+};
+use sqlx::ConnectOptions as _;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::SqliteOptions;
+use crate::error::failed;
+use crate::file;
+use crate::group::{Unit, being_restored};
+use crate::readers::Readers;
+use crate::row::{Record, decode};
+use crate::scan;
+use crate::schema;
+use crate::writer::{Progress, Request, Writer};
+
+/// A catalog in an SQLite database.
+#[derive(Debug)]
+pub struct SqliteDriver {
+    descriptor: Descriptor,
+    pub(crate) path: PathBuf,
+    pub(crate) readers: Readers,
+    pub(crate) progress: Arc<Progress>,
+    requests: mpsc::UnboundedSender<Request>,
+    closed: AtomicBool,
+}
+
+/// Opens the catalog in a database file, making it where it is missing (for its owner alone, with the directories on the way).
+///
+/// # Errors
+/// `Config` for a file that is no SQLite database, or one of another program: it is not changed; `Unsupported` for a newer
+/// format; `Corruption`, `PermissionDenied`, `StorageFull`; `Locked` when another process held the write lock for longer than
+/// the busy timeout.
+pub async fn open(path: impl Into<PathBuf>) -> Result<Contract<SqliteDriver>> {
+    open_with(path, SqliteOptions::default()).await
+}
+
+/// As [`open`], with settings.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(path: impl Into<PathBuf>, options: SqliteOptions) -> Result<Contract<SqliteDriver>> {
+    let path = path.into();
+    let opened = try_open(&path, &options).await;
+    opened.map_err(|e| e.context(path.display()).in_operation("open", "sqlite"))
+}
+
+async fn try_open(path: &Path, options: &SqliteOptions) -> Result<Contract<SqliteDriver>> {
+    let owned = path.to_owned();
+    tokio::task::spawn_blocking(move || file::prepare(&owned))
+        .await
+        .map_err(|e| Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e))??;
+    let connect = options.writer(path);
+    let mut connection = connect.connect().await.map_err(|e| failed("open the database", e))?;
+    schema::prepare(&mut connection, options.busy_timeout).await?;
+    let mut descriptor = Descriptor::new(MetadataBackendType::SQLITE, "sqlite", format!("sqlite://{}", path.display()));
+    descriptor.store_version = Some(version());
+    let progress = Arc::<Progress>::default();
+    let (requests, receiver) = mpsc::unbounded_channel();
+    Writer::new(connection, connect, options.busy_timeout, receiver, progress.clone()).spawn()?;
+    Ok(Contract::new(SqliteDriver {
+        descriptor,
+        path: path.to_owned(),
+        readers: Readers::new(options.reader(path), options.readers),
+        progress,
+        requests,
+        closed: AtomicBool::new(false),
+    }))
+}
+
+/// SQLite is compiled in: its version is known without asking.
+fn version() -> String {
+    format!("SQLite {}", String::from_utf8_lossy(libsqlite3_sys::SQLITE_VERSION.to_bytes()))
+}
+
+/// What every store of this backend can do.
+pub(crate) fn capabilities() -> Capabilities {
+    let limits = BatchLimits { ops: 10_000, items: 10_000, bytes: 32 * 1024 * 1024 };
+    let mut c = Capabilities::mandatory(limits, Durability::Synced);
+    c.orders = Order::FIELDS.to_vec();
+    c.multi_process = true;
+    c.portable_backup = true;
+    c.snapshot_backup = true;
+    c.explain = true;
+    c.maintain = true;
+    c
+}
+
+impl SqliteDriver {
+    pub(crate) fn usable(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) { Err(Error::closed()) } else { Ok(()) }
+    }
+
+    /// Hands a request to the writer and waits. Dropping the wait lets it complete.
+    pub(crate) async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(request(reply)).map_err(|_| Error::closed())?;
+        answer.await.map_err(|_| {
+            Error::new(ErrorKind::Unavailable, "the writer ended before it answered").with_retry(Retry::UnknownOutcome)
+        })?
+    }
+}
+
+/// The records of rows that a guarded statement gave.
+pub(crate) fn records(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<Record>> {
+    rows.iter().map(|row| decode(row, 0)?.ok_or_else(being_restored)).collect()
+}
+
+impl Driver for SqliteDriver {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities()
+    }
+
+    async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
+        self.usable()?;
+        let row = self.readers.one("read a record", scan::point(call, key)).await?;
+        row.map(|row| decode(&row, 0)?.ok_or_else(being_restored)).transpose()
+    }
+
+    async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
+        self.usable()?;
+        let unit = Unit { namespace: call.namespace.clone(), unit, restoring: call.restoring };
+        self.ask(|reply| Request::Apply { unit, reply }).await
+    }
+
+    fn push(&self, literal: &Literal) -> Push {
+        crate::filter::push(literal)
+    }
+
+    async fn scan(&self, call: &Call, scan: Scan) -> Result<Scanned> {
+        self.usable()?;
+        let sql = scan::part(&call.namespace, call.restoring, &scan);
+        let access = if scan.explain { scan::access(&self.readers, &sql).await? } else { "".into() };
+        let records = records(&self.readers.all("list records", sql.query()).await?)?;
+        let next = records.last().filter(|_| records.len() >= scan.limit).map(|r| Position::after(r, scan.order));
+        let examined = records.len() as u64;
+        Ok(Scanned::new(records, next, examined, access))
+    }
+
+    async fn mark_restoring(&self, call: &Call, on: bool) -> Result<()> {
+        self.usable()?;
+        let namespace = call.namespace.clone();
+        self.ask(|reply| Request::Mark { namespace, on, reply }).await
+    }
+
+    async fn stats(&self, call: &Call) -> Result<BackendStats> {
+        self.usable()?;
+        crate::stats::read(self, call).await
+    }
+
+    async fn health(&self, _call: &Call) -> Result<Health> {
+        let start = Instant::now();
+        self.usable()?;
+        self.readers
+            .one("ask the database", sqlx::query("SELECT count(*) FROM store WHERE key = ?1").bind("format"))
+            .await?;
+        Ok(if self.progress.poisoned.load(Ordering::SeqCst) {
+            let cause = "an earlier commit failed; close the handle and open the database again".to_owned();
+            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+        } else {
+            Health::new(HealthStatus::Ready, None, start.elapsed())
+        })
+    }
+
+    async fn backup(&self, call: &Call, location: &str, options: BackupOptions) -> Result<BackupReport> {
+        self.usable()?;
+        crate::backup::backup(self, call, location, options).await
+    }
+
+    async fn restore(&self, call: &Call, id: &str, location: &str, options: RestoreOptions) -> Result<RestoreReport> {
+        self.usable()?;
+        crate::backup::restore(self, call, id, location, options).await
+    }
+
+    async fn maintain(&self, call: &Call) -> Result<String> {
+        self.usable()?;
+        self.ask(|reply| Request::Maintain { now: call.now, reply }).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.readers.close().await;
+        self.ask(|reply| Request::Close { reply }).await
+    }
+}

@@ -1,0 +1,107 @@
+//! One transaction for a group of units: read, plan, write, commit. All of them are durable together or none is.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use proximadb_meta_core::driver::{Applied, Prepared};
+use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry};
+use sqlx::sqlite::SqliteConnection;
+
+use crate::apply::{Changes, load};
+use crate::error::{failed, is_busy, is_full};
+use crate::plan::Space;
+use crate::schema::begin;
+
+/// A unit and where it belongs.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) namespace: Namespace,
+    pub(crate) unit: Prepared,
+    /// It comes from the restore of the namespace.
+    pub(crate) restoring: bool,
+}
+
+/// Why a transaction failed.
+pub(crate) enum Failure {
+    /// Nothing was done.
+    Before(Error),
+    /// At the commit: it may have been done.
+    Commit(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Self {
+        Self::Before(e)
+    }
+}
+
+/// Applies the units in order, each as if it were alone. One answer a unit.
+pub(crate) async fn apply(
+    connection: &mut SqliteConnection,
+    units: &[&Unit],
+    patience: Duration,
+) -> std::result::Result<Vec<Result<Applied>>, Failure> {
+    begin(connection, Instant::now() + patience).await?;
+    let (answers, changes) = plan(connection, units).await?;
+    if changes.is_empty() {
+        // Nothing was written: what was read is told as of this moment.
+        end(connection, "ROLLBACK").await?;
+        return Ok(answers);
+    }
+    changes.write(connection).await.map_err(|e| failed("write the records", e))?;
+    commit(connection).await?;
+    Ok(answers)
+}
+
+async fn plan(connection: &mut SqliteConnection, units: &[&Unit]) -> Result<(Vec<Result<Applied>>, Changes)> {
+    let mut by_namespace: BTreeMap<Namespace, Vec<&Prepared>> = BTreeMap::new();
+    for unit in units {
+        by_namespace.entry(unit.namespace.clone()).or_default().push(&unit.unit);
+    }
+    let mut last_row = 0;
+    let mut spaces: BTreeMap<Namespace, (Space, bool)> = BTreeMap::new();
+    for (namespace, units) in by_namespace {
+        let loaded = load(connection, &namespace, units.into_iter()).await?;
+        last_row = loaded.last_row;
+        spaces.insert(namespace, (loaded.space, loaded.restoring));
+    }
+    let mut answers = Vec::with_capacity(units.len());
+    for unit in units {
+        let Some((space, restoring)) = spaces.get_mut(&unit.namespace) else {
+            return Err(Error::new(ErrorKind::Internal, "a unit's namespace was not read"));
+        };
+        answers.push(if *restoring && !unit.restoring {
+            Err(being_restored())
+        } else {
+            space.plan(&unit.unit).map(|planned| match planned {
+                Ok(results) => Applied::Done(results),
+                Err(refusal) => Applied::Refused(refusal),
+            })
+        });
+    }
+    let spaces = spaces.into_iter().map(|(namespace, (space, _))| (namespace, space)).collect();
+    Ok((answers, Changes::of(spaces, last_row)))
+}
+
+/// What a call into a namespace that is being restored is told.
+pub(crate) fn being_restored() -> Error {
+    let what = "the namespace is being restored, or a restore failed half way";
+    Error::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace")
+}
+
+pub(crate) async fn end(connection: &mut SqliteConnection, how: &'static str) -> Result<()> {
+    sqlx::query(how).execute(connection).await.map(drop).map_err(|e| failed("end the transaction", e))
+}
+
+/// Commits, synced. Where the answer is not known the error says so.
+pub(crate) async fn commit(connection: &mut SqliteConnection) -> std::result::Result<(), Failure> {
+    match sqlx::query("COMMIT").execute(connection).await {
+        Ok(_) => Ok(()),
+        // A commit that found no space, or somebody in the way, has not taken place: its last frame was not written.
+        Err(e) if is_full(&e) || is_busy(&e) => Err(Failure::Before(failed("commit", e))),
+        Err(e) => {
+            let error = failed("commit", e).with_retry(Retry::UnknownOutcome);
+            Err(Failure::Commit(error.with_hint("open the catalog again and read before you write")))
+        }
+    }
+}

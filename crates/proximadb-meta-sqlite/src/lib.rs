@@ -1,0 +1,38 @@
+//! The SQLite backend: a catalog in one database file, opened by several processes at once.
+//!
+//! ```
+//! # async fn example(path: std::path::PathBuf) -> proximadb_meta_core::Result<()> {
+//! use proximadb_meta_core::{CollectionMetadata, DistanceMetric};
+//! let catalog = proximadb_meta_sqlite::open(path).await?.into_backend();
+//! catalog.create_collection(CollectionMetadata::new("docs", 768, DistanceMetric::COSINE)).await?;
+//! catalog.close().await
+//! # }
+//! ```
+//!
+//! A write is acknowledged after its transaction was committed and synced (`journal_mode=WAL`, `synchronous=FULL`). One
+//! connection writes: what waits is committed together, each unit as if it were alone. Reads have connections of their own, and
+//! wait for no writer. Filters, orders and pages are SQL; every value is a bound parameter.
+
+mod apply;
+mod backup;
+mod config;
+mod driver;
+mod error;
+mod file;
+mod filter;
+mod group;
+mod maintain;
+mod plan;
+mod plugin;
+mod readers;
+mod row;
+mod scan;
+mod schema;
+mod sql;
+mod stats;
+mod words;
+mod writer;
+
+pub use config::SqliteOptions;
+pub use driver::{SqliteDriver, open, open_with};
+pub use plugin::{SqlitePlugin, register};

@@ -1,0 +1,94 @@
+//! The statements that read: by key, and in order from a place on.
+//!
+//! Each begins with a row without an id where the namespace is being restored: one statement sees one state, so that nobody
+//! takes a half filled namespace for a catalog.
+
+use std::sync::{Arc, LazyLock};
+
+use proximadb_meta_core::driver::{Key, Scan};
+use proximadb_meta_core::page::{Position, SortKey};
+use proximadb_meta_core::{Call, Namespace, Order, Result};
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::error::failed;
+use crate::filter::condition;
+use crate::readers::Readers;
+use crate::row::{COLUMNS, NO_COLUMNS, Query};
+use crate::sql::Sql;
+
+fn guard() -> String {
+    format!("SELECT {NO_COLUMNS} FROM restoring WHERE namespace = ?1 UNION ALL ")
+}
+
+fn by_key(column: &str, guarded: bool) -> Arc<str> {
+    let guard = if guarded { guard() } else { String::new() };
+    format!("{guard}SELECT {COLUMNS} FROM collections WHERE namespace = ?1 AND {column} = ?2").into()
+}
+
+static BY_ID: LazyLock<Arc<str>> = LazyLock::new(|| by_key("id", true));
+static BY_NAME: LazyLock<Arc<str>> = LazyLock::new(|| by_key("name", true));
+static BY_ID_RESTORING: LazyLock<Arc<str>> = LazyLock::new(|| by_key("id", false));
+static BY_NAME_RESTORING: LazyLock<Arc<str>> = LazyLock::new(|| by_key("name", false));
+
+/// A point read.
+pub(crate) fn point(call: &Call, key: Key<'_>) -> Query<'static> {
+    let (text, value) = match (key, call.restoring) {
+        (Key::Id(id), false) => (&BY_ID, id),
+        (Key::Name(name), false) => (&BY_NAME, name),
+        (Key::Id(id), true) => (&BY_ID_RESTORING, id),
+        (Key::Name(name), true) => (&BY_NAME_RESTORING, name),
+    };
+    sqlx::query(AssertSqlSafe((*text).clone())).bind(call.namespace.as_str()).bind(value)
+}
+
+/// A part of a list.
+pub(crate) fn part(namespace: &Namespace, restoring: bool, scan: &Scan) -> Sql {
+    let mut sql = Sql::default();
+    if !restoring {
+        sql.words(&guard());
+    }
+    sql.words("SELECT * FROM (SELECT ")
+        .words(COLUMNS)
+        .words(" FROM collections WHERE namespace = ")
+        .text(namespace.as_str());
+    if let Some(position) = &scan.after {
+        sql.words(" AND ");
+        after(position, scan.order, &mut sql);
+    }
+    if let Some(filter) = &scan.filter {
+        sql.words(" AND ");
+        condition(filter, namespace, &mut sql);
+    }
+    ordered(scan.order, &mut sql);
+    sql.words(" LIMIT ").integer(i64::try_from(scan.limit).unwrap_or(i64::MAX)).words(")");
+    sql
+}
+
+fn after(position: &Position, order: Order, sql: &mut Sql) {
+    let field = order.field().name();
+    let than = if order.is_descending() { " < " } else { " > " };
+    match &position.key {
+        SortKey::Name(name) => sql.words("(name, id)").words(than).words("(").text(name.clone()).words(", "),
+        SortKey::Time(at) => {
+            sql.words("(").words(field).words(", id)").words(than).words("(").integer(at.as_micros()).words(", ")
+        }
+        _ => sql.words("id").words(than).words("("),
+    };
+    sql.text(position.id.clone()).words(")");
+}
+
+fn ordered(order: Order, sql: &mut Sql) {
+    let direction = if order.is_descending() { " DESC" } else { " ASC" };
+    sql.words(" ORDER BY ");
+    if order != Order::default() && order != Order::default().reversed() {
+        sql.words(order.field().name()).words(direction).words(", ");
+    }
+    sql.words("id").words(direction);
+}
+
+/// How SQLite answers a statement, in its own words.
+pub(crate) async fn access(readers: &Readers, statement: &Sql) -> Result<Arc<str>> {
+    let rows = readers.all("explain the list", statement.prefixed("EXPLAIN QUERY PLAN ").query()).await?;
+    let lines: std::result::Result<Vec<&str>, _> = rows.iter().map(|row| row.try_get("detail")).collect();
+    Ok(lines.map_err(|e| failed("explain the list", e))?.join("; ").into())
+}
