@@ -1,0 +1,228 @@
+//! The driver: reads on any connection of the pool, writes through the writer's lanes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
+use proximadb_meta_core::filter::Literal;
+use proximadb_meta_core::report::{
+    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, RestoreOptions, RestoreReport,
+    SchemaAction, SchemaReport,
+};
+use proximadb_meta_core::{
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
+    Order, Result,
+};
+
+use crate::config::{PostgresOptions, Target};
+use crate::error::{being_restored, damaged, failed};
+use crate::group::Unit;
+use crate::maintain::detached;
+use crate::pool::{Ask, Pool};
+use crate::row::{Param, decode};
+use crate::statements::Statements;
+use crate::writer::Writer;
+use crate::{maintain, scan, schema, tls};
+
+/// A catalog in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresDriver {
+    descriptor: Descriptor,
+    durability: Durability,
+    pub(crate) options: Arc<PostgresOptions>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) texts: Arc<Statements>,
+    pub(crate) writer: Arc<Writer>,
+    closed: AtomicBool,
+}
+
+/// Opens the catalog at an address: `user:password@host:port/database`, what follows `postgresql://`. The tables are made where
+/// they are missing.
+///
+/// # Errors
+/// `Config` for an address that is not valid, certificates that do not do, tables of another program; `Unauthenticated`,
+/// `PermissionDenied`, `Unavailable`, `Timeout`; `Unsupported` for a newer format or a server that is too old.
+pub async fn open(address: &str) -> Result<Contract<PostgresDriver>> {
+    open_with(address, PostgresOptions::default()).await
+}
+
+/// As [`open`], with settings.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(address: &str, options: PostgresOptions) -> Result<Contract<PostgresDriver>> {
+    let opened = async {
+        options.check()?;
+        let target = options.target(address)?;
+        let shown = target.shown.clone();
+        try_open(target, options).await.map_err(|e| e.context(shown))
+    };
+    opened.await.map_err(|e| e.in_operation("open", "postgresql"))
+}
+
+/// The pool, without a connection yet.
+pub(crate) async fn connect(target: &Target, options: Arc<PostgresOptions>) -> Result<Arc<Pool>> {
+    let (settings, verify) = (options.clone(), target.verify);
+    let connector = tokio::task::spawn_blocking(move || tls::connector(&settings, verify))
+        .await
+        .map_err(|e| Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e))??;
+    Ok(Arc::new(Pool::new(target, connector, options)?))
+}
+
+async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<PostgresDriver>> {
+    let options = Arc::new(options);
+    let pool = connect(&target, options.clone()).await?;
+    let client = pool.get().await?;
+    schema::prepare(&client, &options.schema, options.auto_migrate).await?;
+    let wrong = |e| failed("ask the server what it is", &e);
+    let row = client
+        .query_one("SELECT current_setting('server_version'), current_setting('fsync') = 'on'", &[])
+        .await
+        .map_err(wrong)?;
+    let (version, synced): (&str, bool) = (row.try_get(0).map_err(wrong)?, row.try_get(1).map_err(wrong)?);
+    let location = format!("{}?schema={}", target.shown, options.schema);
+    let mut descriptor = Descriptor::new(MetadataBackendType::POSTGRESQL, "postgresql", location);
+    descriptor.store_version = Some(format!("PostgreSQL {version}"));
+    let texts = Arc::new(Statements::new(&options.schema));
+    let writer = Arc::new(Writer::new(pool.clone(), texts.clone(), options.isolation, options.write_lanes));
+    Pool::keep(&pool);
+    Ok(Contract::new(PostgresDriver {
+        descriptor,
+        durability: if synced { Durability::Synced } else { Durability::Process },
+        options,
+        pool,
+        texts,
+        writer,
+        closed: AtomicBool::new(false),
+    }))
+}
+
+/// What every store of this backend can do.
+pub(crate) fn capabilities(durability: Durability) -> Capabilities {
+    let limits = BatchLimits { ops: 10_000, items: 10_000, bytes: 32 * 1024 * 1024 };
+    let mut c = Capabilities::mandatory(limits, durability);
+    c.orders = Order::FIELDS.to_vec();
+    c.multi_process = true;
+    c.portable_backup = true;
+    c.snapshot_backup = true;
+    c.explain = true;
+    c.maintain = true;
+    c.schema = true;
+    c
+}
+
+impl PostgresDriver {
+    pub(crate) fn usable(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) { Err(Error::closed()) } else { Ok(()) }
+    }
+}
+
+impl Driver for PostgresDriver {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        capabilities(self.durability)
+    }
+
+    async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
+        self.usable()?;
+        let (text, value) = match (key, call.restoring) {
+            (Key::Id(id), false) => (&self.texts.by_id, id),
+            (Key::Name(name), false) => (&self.texts.by_name, name),
+            (Key::Id(id), true) => (&self.texts.by_id_restoring, id),
+            (Key::Name(name), true) => (&self.texts.by_name_restoring, name),
+        };
+        let params: [Param; 2] = [Box::new(call.namespace.as_str().to_owned()), Box::new(value.to_owned())];
+        let rows = self.pool.rows("read a record", Ask::Prepared(text, &params)).await?;
+        rows.first().map(|row| decode(row)?.ok_or_else(being_restored)).transpose()
+    }
+
+    async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
+        self.usable()?;
+        let unit = Unit { namespace: call.namespace.clone(), unit, restoring: call.restoring };
+        self.writer.apply(unit).await
+    }
+
+    fn push(&self, literal: &Literal) -> Push {
+        crate::filter::push(literal)
+    }
+
+    async fn scan(&self, call: &Call, scan: Scan) -> Result<Scanned> {
+        self.usable()?;
+        scan::read(&self.pool, &self.texts.prefix, &call.namespace, call.restoring, &scan).await
+    }
+
+    async fn mark_restoring(&self, call: &Call, on: bool) -> Result<()> {
+        self.usable()?;
+        let (pool, texts, namespace) = (self.pool.clone(), self.texts.clone(), call.namespace.clone());
+        detached(async move { maintain::mark(&pool, &texts, &namespace, on).await }).await
+    }
+
+    async fn stats(&self, call: &Call) -> Result<BackendStats> {
+        self.usable()?;
+        crate::stats::read(self, call).await
+    }
+
+    async fn health(&self, _call: &Call) -> Result<Health> {
+        let start = Instant::now();
+        self.usable()?;
+        // The table too: a server without it serves nobody.
+        let text = format!(
+            "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
+             EXISTS (SELECT 1 FROM {}collections)",
+            self.texts.prefix
+        );
+        let rows = self.pool.rows("ask the server", Ask::Prepared(&text, &[])).await?;
+        let flag = |i: usize| -> Result<bool> {
+            let flag = rows.first().and_then(|row| row.try_get(i).ok());
+            flag.ok_or_else(|| damaged("the server's state cannot be read"))
+        };
+        Ok(if flag(0)? {
+            let cause = "the server is a standby: it takes no writes".to_owned();
+            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+        } else if flag(1)? {
+            let cause = "transactions are read only here (default_transaction_read_only)".to_owned();
+            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+        } else {
+            Health::new(HealthStatus::Ready, None, start.elapsed())
+        })
+    }
+
+    async fn backup(&self, call: &Call, location: &str, options: BackupOptions) -> Result<BackupReport> {
+        self.usable()?;
+        crate::backup::backup(self, call, location, options).await
+    }
+
+    async fn restore(&self, call: &Call, id: &str, location: &str, options: RestoreOptions) -> Result<RestoreReport> {
+        self.usable()?;
+        crate::backup::restore(self, call, id, location, options).await
+    }
+
+    async fn maintain(&self, call: &Call) -> Result<String> {
+        self.usable()?;
+        let (pool, texts, now) = (self.pool.clone(), self.texts.clone(), call.now);
+        detached(async move { maintain::run(&pool, &texts, now).await }).await
+    }
+
+    async fn schema(&self, _call: &Call, action: SchemaAction) -> Result<SchemaReport> {
+        self.usable()?;
+        let (pool, name) = (self.pool.clone(), self.options.schema.clone());
+        detached(async move {
+            let client = pool.get().await?;
+            schema::report(&client, &name, action).await
+        })
+        .await
+    }
+
+    async fn close(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.writer.close().await;
+        self.pool.close();
+        Ok(())
+    }
+}
