@@ -11,12 +11,12 @@ pub(crate) const PEERS: &str = "xtask/peers";
 const DOCUMENT: &str = "crates/proximadb-meta/docs/benchmarks.md";
 
 const WHICH: &str = "\
-there are three benchmarks: quick [--records N] [--repetitions N] [--dir DIR]; peers, whose --help lists its options; \
+there are four benchmarks: quick and sqlite [--records N] [--repetitions N] [--dir DIR]; peers, whose --help lists its options; \
 instructions, with the same options";
 
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     match arguments.split_first() {
-        Some((name, _)) if name == "quick" => quick(arguments),
+        Some((name, _)) if name == "quick" || name == "sqlite" => here(arguments),
         Some((name, rest)) if name == "peers" => peers(rest),
         // The same benchmark, asked for one group of its rows.
         Some((name, rest)) if name == "instructions" => {
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     }
 }
 
-fn quick(arguments: &[String]) -> Result<(), String> {
+fn here(arguments: &[String]) -> Result<(), String> {
     let mut command = cargo();
     command.args(["run", "--release", "--quiet", "--locked", "-p", "xtask-bench", "--"]).args(arguments);
     finish(&mut command)

@@ -23,12 +23,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-wal", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
     (
         "proximadb-meta",
-        &["proximadb-meta-core", "proximadb-meta-layers", "proximadb-meta-memory", "proximadb-meta-wal"],
+        &[
+            "proximadb-meta-core",
+            "proximadb-meta-archive",
+            "proximadb-meta-layers",
+            "proximadb-meta-memory",
+            "proximadb-meta-wal",
+        ],
     ),
-    ("proximadb-meta-cli", &["proximadb-meta"]),
+    ("proximadb-meta-transfer", &["proximadb-meta-core"]),
+    ("proximadb-meta-cli", &["proximadb-meta", "proximadb-meta-transfer"]),
     ("proximadb-meta-testkit", &["proximadb-meta-core"]),
     ("foreign-backend", &["proximadb-meta-core"]),
     ("umbrella-tests", &[]),
+    (
+        "archive-tests",
+        &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memory", "proximadb-meta-wal"],
+    ),
     ("fuzz-targets", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("xtask", &[]),
@@ -40,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-memory"]),
     ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
+    ("proximadb-meta-transfer", &["proximadb-meta"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),
     ("umbrella-tests", &["proximadb-meta", "foreign-backend"]),
 ];

@@ -1,22 +1,35 @@
 //! The portable archive: what every backend can back up to and restore from.
 //!
-//! # Format 1
+//! A backup is one namespace: its records in their portable form (see `CollectionMetadata::to_json`), ordered by id, in
+//! compressed parts, under a manifest with counts and BLAKE3 hashes. `docs/format.md` describes it byte by byte. This release
+//! writes format 2, and reads formats 1 and 2.
 //!
-//! `LOCATION/<backup id>/` holds two files, `0600` in a `0700` directory:
+//! * [`write()`] takes records a page at a time, [`restore`] gives them to a driver in atomic units, [`verify`] checks a backup
+//!   without a store. Each holds a few parts of 4 MiB at most, and 16 bytes a record to find a name that is there twice: 16 MB
+//!   for a million records.
+//! * A backup lies in a directory, or with the feature `s3` in a bucket: `s3://bucket/prefix`. It appears whole or not at all:
+//!   the directory gets its name when everything in it is synced; in a bucket the manifest is written last.
+//! * What is restored was checked whole before: nothing of a damaged backup reaches a store.
 //!
-//! * `records.ndjson`: one record a line in its portable form (see `CollectionMetadata::to_json`), ordered by id, each
-//!   line ended by one line feed. Canonical, byte for byte, and no id or name twice: anything else is refused as damage.
-//! * `manifest.json`: one JSON object with `format` (1), `id`, `namespace`, `created_at`, `records`, `bytes`, `blake3` (of
-//!   `records.ndjson`, hexadecimal), `compression` (`"none"`), `snapshot`.
-//!
-//! The manifest is written last and the directory gets its name only when both files are synced: a directory with the name
-//! of a backup is a whole backup. What it is not: encrypted, or signed. The hash finds damage, not malice.
+//! What an archive is not: encrypted, or signed. The hashes find damage, not malice; a hostile archive costs memory within
+//! bounds, and changes nothing that a good one would not.
 
-mod location;
+mod archive;
+mod check;
+mod encode;
+mod error;
+mod line;
 mod manifest;
+mod names;
+mod part;
+mod place;
+mod reading;
 mod restore;
+mod units;
+mod verify;
 mod write;
 
 pub use manifest::Manifest;
 pub use restore::restore;
-pub use write::{ArchiveSource, write};
+pub use verify::{Verified, verify};
+pub use write::{ArchiveSource, Pages, write};

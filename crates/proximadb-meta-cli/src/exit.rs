@@ -10,6 +10,8 @@ use crate::talk::Talk;
 
 /// Exit code where some of the work was done and some was not.
 pub(crate) const PARTIAL: u8 = 10;
+/// Exit code of catalogs that differ.
+pub(crate) const DIFFERENT: u8 = 8;
 /// The exit code of a store that is damaged.
 pub(crate) const DAMAGED: u8 = 7;
 

@@ -67,8 +67,28 @@ fn the_examples_are_true() {
         commands.extend(command.split("pxmeta ").skip(1).filter_map(|c| c.split(' ').next()).map(str::to_owned));
     }
     let all = [
-        "backends", "backup", "count", "create", "demo", "explain", "export", "get", "health", "import", "ls",
-        "restore", "rm", "set", "stats", "version", "wal",
+        "backends",
+        "backup",
+        "completions",
+        "count",
+        "create",
+        "demo",
+        "doctor",
+        "explain",
+        "export",
+        "get",
+        "health",
+        "import",
+        "ls",
+        "maintain",
+        "restore",
+        "rm",
+        "schema",
+        "set",
+        "stats",
+        "verify",
+        "version",
+        "wal",
     ];
     assert!(commands.iter().eq(all.iter()), "every command has an example: {commands:?}");
 }

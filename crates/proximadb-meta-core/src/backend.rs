@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::capability::Capabilities;
 use crate::context::CallContext;
+use crate::digest::{Digest, DigestRequest};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::operation::{Operation, Outcome, StatsDelta};
@@ -16,6 +17,7 @@ use crate::report::{
     BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, RestoreOptions, RestoreReport,
     SchemaAction, SchemaReport,
 };
+use crate::search::{Ranked, SearchRequest};
 
 /// A collection catalog. Object safe; held as `Arc<dyn MetadataBackend>`.
 ///
@@ -129,6 +131,17 @@ pub trait MetadataBackend: Send + Sync + Debug {
     async fn maintain(&self) -> Result<String> {
         Err(Error::unsupported("maintain is not offered by this backend"))
     }
+
+    /// The records that fit a few words best, best first, by the store's own ranking.
+    ///
+    /// # Errors
+    /// `Unsupported` where the capability `ranked_text` is not declared; `InvalidInput` for a query without a word, a limit
+    /// outside `1..=1000`, a filter over its limits.
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        let _ = request;
+        Err(Error::unsupported("ranked search is not offered by this backend"))
+    }
+
     /// The layout of the store: its format, the migrations it went through, the ones it needs; or applies those. `Status` and
     /// `Plan` change nothing, also where somebody else applies at the same time. Of several callers that apply at once each
     /// migration is run by one.
@@ -148,5 +161,15 @@ pub trait MetadataBackend: Send + Sync + Debug {
     /// `Unsupported` where the capability is not declared; `Closed`.
     async fn diagnose(&self) -> Result<Vec<Finding>> {
         Err(Error::unsupported("diagnose is not offered by this backend"))
+    }
+
+    /// The [digest](crate::digest) of the scope's live records, made within the store. Not an instant where records are
+    /// written meanwhile, unless the backend says so.
+    ///
+    /// # Errors
+    /// `Unsupported` where the capability is not declared; `InvalidInput` for a depth over 4.
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        let _ = request;
+        Err(Error::unsupported("digest is not offered by this backend"))
     }
 }

@@ -65,6 +65,8 @@ pub struct Capabilities {
     pub watch: bool,
     /// Ranked native text search.
     pub ranked_text: bool,
+    /// `digest`: the tree of hashes by which catalogs are compared, made within the store.
+    pub digest: bool,
 }
 
 impl Capabilities {
@@ -89,6 +91,7 @@ impl Capabilities {
             diagnose: false,
             watch: false,
             ranked_text: false,
+            digest: false,
         }
     }
 }

@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 use crate::capability::Capabilities;
 use crate::context::Call;
+use crate::digest::{Digest, DigestRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Literal, Normal};
 use crate::limits::MAX_SAFE_INTEGER;
@@ -49,6 +50,7 @@ use crate::report::{
     BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, RestoreOptions, RestoreReport,
     SchemaAction, SchemaReport,
 };
+use crate::search::Ranked;
 
 /// What a point read looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -323,6 +325,20 @@ impl Scanned {
     }
 }
 
+/// What to search for, ranked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Search {
+    /// The words as they were given: [`query_words`](crate::keywords::query_words) reads them, and at least one is there.
+    pub query: Arc<str>,
+    /// The pushed part of the filter, as in a [`Scan`].
+    pub filter: Option<Arc<Normal>>,
+    /// How many of the best were had already.
+    pub skip: usize,
+    /// Most records to return, at least 1.
+    pub limit: usize,
+}
+
 /// A store. See the [module](self) for what is and is not its business.
 ///
 /// Dropping the future of `apply` or `mark_restoring` leaves the write not started, or completing detached; never half done.
@@ -391,6 +407,13 @@ pub trait Driver: Send + Sync + 'static {
         async { Err(Error::unsupported("this backend has no maintenance")) }
     }
 
+    /// The records that have one of the words, best first, ties by id; expired ones may be among them. Fewer than asked for is
+    /// the end.
+    fn search(&self, call: &Call, search: Search) -> impl Future<Output = Result<Vec<Ranked>>> + Send {
+        let _ = (call, search);
+        async { Err(Error::unsupported("this backend has no ranked search")) }
+    }
+
     /// The layout of the store, or its change. `Status` and `Plan` change nothing. The format is read from the store, not from
     /// a memory of it.
     fn schema(&self, call: &Call, action: SchemaAction) -> impl Future<Output = Result<SchemaReport>> + Send {
@@ -403,6 +426,14 @@ pub trait Driver: Send + Sync + 'static {
     fn diagnose(&self, call: &Call) -> impl Future<Output = Result<Vec<Finding>>> + Send {
         let _ = call;
         async { Err(Error::unsupported("this backend has no diagnosis")) }
+    }
+
+    /// The digest of the namespace's records that are live at `call.now`. A driver hands its records, in ascending order of
+    /// their ids, to a [`DigestBuilder`](crate::digest::DigestBuilder), or all of them to
+    /// [`digest_of`](crate::digest::digest_of); both leave out what expired.
+    fn digest(&self, call: &Call, request: DigestRequest) -> impl Future<Output = Result<Digest>> + Send {
+        let _ = (call, request);
+        async { Err(Error::unsupported("this backend has no digest")) }
     }
 
     /// Finishes what was accepted, releases the store. Idempotent.

@@ -40,6 +40,8 @@
 //! 16. **Durability** is a [capability](Durability); an acknowledgement means at least that.
 //! 17. **Backup and restore** verify before they say done; a namespace marked as restoring refuses use.
 //! 18. **Evolution.** A store holds its format and refuses a newer one with the reason.
+//! 19. **Digest.** Equal records, equal [digest], on every backend that has one: a tree of hashes by which catalogs are
+//!     compared. A record that expired is not in it.
 //!
 //! Dropping the future of a write leaves the write not started, or completing by itself; never half done. Everything works on
 //! a current-thread runtime. Deadlines need tokio's time driver.
@@ -50,6 +52,7 @@ pub mod capability;
 pub mod config;
 pub mod context;
 pub mod contract;
+pub mod digest;
 pub mod driver;
 pub mod error;
 pub mod filter;
@@ -61,6 +64,7 @@ pub mod page;
 pub mod record;
 pub mod registry;
 pub mod report;
+pub mod search;
 pub mod suggest;
 pub mod time;
 pub mod word;
@@ -71,6 +75,7 @@ pub use capability::{BatchLimits, Capabilities, Durability};
 pub use config::{MetadataBackendConfig, Secret};
 pub use context::{Call, CallContext, Namespace};
 pub use contract::Contract;
+pub use digest::{Digest, DigestRequest};
 pub use driver::Driver;
 pub use error::{Detail, Error, ErrorKind, Result, Retry};
 pub use filter::Filter;
@@ -79,5 +84,6 @@ pub use operation::{Change, Operation, Outcome, PutIf, StatsDelta};
 pub use page::{Cursor, ListRequest, Order, Page};
 pub use record::{CollectionMetadata, Field, FieldKind, Incarnation, Retention, Tags};
 pub use registry::BackendRegistry;
+pub use search::{Ranked, SearchRequest};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use word::{AccessPattern, DistanceMetric, IndexingAlgorithm, MetadataBackendType};

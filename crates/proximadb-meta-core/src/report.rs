@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub use self::finding::{Finding, Quantity, Severity};
 pub use self::schema::{AppliedMigration, PendingMigration, SchemaAction, SchemaReport, StoreFormat};
+use crate::filter::Filter;
 use crate::time::Timestamp;
 use crate::word::MetadataBackendType;
 
@@ -158,9 +159,9 @@ pub struct BackupReport {
     pub location: String,
     /// Records in it.
     pub records: u64,
-    /// Bytes of the payload.
+    /// Bytes of the payload; in the portable archive of the records' lines, before compression.
     pub bytes: u64,
-    /// BLAKE3 of the payload, hexadecimal.
+    /// BLAKE3 of the payload, hexadecimal; in the portable archive of the records' lines.
     pub blake3: String,
     /// Whether it shows one instant (`false`: records were read while writers ran, each one whole).
     pub snapshot: bool,
@@ -190,13 +191,22 @@ impl BackupReport {
 pub struct RestoreOptions {
     /// Replace what the namespace holds. Without it a namespace that is not empty is refused.
     pub replace: bool,
+    /// Restore only the records that match; what does not is left out. Replacing still takes everything away that was there.
+    pub filter: Option<Filter>,
 }
 
 impl RestoreOptions {
     /// Replace what is there.
     #[must_use]
     pub fn replacing() -> Self {
-        Self { replace: true }
+        Self { replace: true, filter: None }
+    }
+
+    /// Restore only the records that match.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
     }
 }
 

@@ -10,8 +10,8 @@ use proximadb_meta_core::report::{
     SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
-    Capabilities, CollectionMetadata, Filter, ListRequest, MetadataBackend, MetadataLayer, Namespace, Operation,
-    Outcome, Page, Result, StatsDelta,
+    Capabilities, CollectionMetadata, Digest, DigestRequest, Filter, ListRequest, MetadataBackend, MetadataLayer,
+    Namespace, Operation, Outcome, Page, Ranked, Result, SearchRequest, StatsDelta,
 };
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
@@ -166,11 +166,20 @@ impl MetadataBackend for Traced {
     async fn maintain(&self) -> Result<String> {
         self.traced("maintain", self.inner.maintain()).await
     }
+
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        self.traced("search", self.inner.search(request)).await
+    }
+
     async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
         self.traced("schema", self.inner.schema(action)).await
     }
 
     async fn diagnose(&self) -> Result<Vec<Finding>> {
         self.traced("diagnose", self.inner.diagnose()).await
+    }
+
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        self.traced("digest", self.inner.digest(request)).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use proximadb_meta_archive::ArchiveSource;
+use proximadb_meta_core::digest::digest_of;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
@@ -12,7 +13,8 @@ use proximadb_meta_core::report::{
     RestoreReport,
 };
 use proximadb_meta_core::{
-    BatchLimits, Call, Capabilities, CollectionMetadata, Durability, Error, MetadataBackendType, Order, Result,
+    BatchLimits, Call, Capabilities, CollectionMetadata, Digest, DigestRequest, Durability, Error, MetadataBackendType,
+    Order, Result,
 };
 use proximadb_meta_memtable::{Overlay, Table};
 
@@ -45,6 +47,7 @@ pub(crate) fn capabilities() -> Capabilities {
     c.snapshot_backup = true;
     c.explain = true;
     c.diagnose = true;
+    c.digest = true;
     c
 }
 
@@ -136,6 +139,11 @@ impl Driver for MemoryDriver {
         let bytes = self.table.memory_bytes();
         let found = format!("{bytes} bytes for {} records in all namespaces", self.table.records());
         Ok(vec![Finding::ok("memory", found).with_value(bytes, "bytes")])
+    }
+
+    async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
+        self.usable(call)?;
+        digest_of(&request, call.now, self.table.snapshot(&call.namespace)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -53,3 +53,16 @@ CREATE VIRTUAL TABLE collection_words USING fts5 (
 CREATE TABLE restoring (
     namespace TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+
+-- What the planner takes for granted until the first ANALYZE: few namespaces with many records, owners and tags of few records.
+ANALYZE;
+DELETE FROM sqlite_stat1;
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+    ('collections', 'sqlite_autoindex_collections_1', '100000 50000 1'),
+    ('collections', 'sqlite_autoindex_collections_2', '100000 50000 1'),
+    ('collections', 'collections_by_owner', '100000 50000 100 1'),
+    ('collections', 'collections_by_access_pattern', '100000 50000 12500 1'),
+    ('collections', 'collections_by_created_at', '100000 50000 2 1'),
+    ('collections', 'collections_by_updated_at', '100000 50000 2 1'),
+    ('collections', 'collections_by_expires_at', '10000 5000 2'),
+    ('collection_tags', 'collection_tags', '300000 150000 300 1');

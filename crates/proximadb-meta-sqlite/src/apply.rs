@@ -133,6 +133,11 @@ impl Changes {
         self.add(namespace, Cell { before: Some(stored), now: None }, &mut 0);
     }
 
+    /// One record comes, in the row after `last`.
+    pub(crate) fn insert(&mut self, namespace: &Namespace, record: Record, last: &mut i64) {
+        self.add(namespace, Cell { before: None, now: Some(record) }, last);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rows_gone.is_empty() && self.rows.is_empty() && self.counts.is_empty()
     }

@@ -17,6 +17,9 @@ pub struct SqliteOptions {
     pub checkpoint_pages: u32,
     /// Bytes to which the journal file is cut after it was copied. 64 MiB.
     pub journal_size_limit: u64,
+    /// Whether opening makes the file and applies the migrations that it lacks. Without it a database that lacks any is
+    /// refused. True.
+    pub auto_migrate: bool,
     /// KiB of pages that each connection keeps in memory. 8,192.
     pub cache_kib: u32,
 }
@@ -28,6 +31,7 @@ impl Default for SqliteOptions {
             readers: 4,
             checkpoint_pages: 1000,
             journal_size_limit: 64 * 1024 * 1024,
+            auto_migrate: true,
             cache_kib: 8192,
         }
     }

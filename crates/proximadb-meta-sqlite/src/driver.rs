@@ -3,29 +3,35 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
+use proximadb_meta_archive::Pages as _;
+use proximadb_meta_core::digest::DigestBuilder;
+use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::page::Position;
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, RestoreOptions, RestoreReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, HealthStatus, RestoreOptions,
+    RestoreReport, SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
-    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
-    Order, Result, Retry,
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
+    MetadataBackendType, Order, Ranked, Result, Retry,
 };
 use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::SqliteOptions;
 use crate::error::failed;
 use crate::file;
 use crate::group::{Unit, being_restored};
+use crate::layout;
 use crate::readers::Readers;
 use crate::row::{Record, decode};
 use crate::scan;
 use crate::schema;
+use crate::snapshot::Snapshot;
 use crate::writer::{Progress, Request, Writer};
 
 /// A catalog in an SQLite database.
@@ -35,6 +41,7 @@ pub struct SqliteDriver {
     pub(crate) path: PathBuf,
     pub(crate) readers: Readers,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) patience: Duration,
     requests: mpsc::UnboundedSender<Request>,
     closed: AtomicBool,
 }
@@ -60,30 +67,42 @@ pub async fn open_with(path: impl Into<PathBuf>, options: SqliteOptions) -> Resu
 }
 
 async fn try_open(path: &Path, options: &SqliteOptions) -> Result<Contract<SqliteDriver>> {
+    if !options.auto_migrate {
+        let missing = layout::of_file(path, options, SchemaAction::Status).await?.pending.len();
+        if missing > 0 {
+            return Err(Error::new(ErrorKind::Config, format!("the database lacks {missing} migrations"))
+                .with_hint("apply them (pxmeta schema apply), or open with auto_migrate=true"));
+        }
+    }
     let owned = path.to_owned();
     tokio::task::spawn_blocking(move || file::prepare(&owned))
         .await
         .map_err(|e| Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e))??;
-    let connect = options.writer(path);
-    let mut connection = connect.connect().await.map_err(|e| failed("open the database", e))?;
+    let mut connection = options.writer(path).connect().await.map_err(|e| failed("open the database", e))?;
     schema::prepare(&mut connection, options.busy_timeout).await?;
+    start(path, options, connection)
+}
+
+/// Around a connection to a database that has every step.
+fn start(path: &Path, options: &SqliteOptions, connection: SqliteConnection) -> Result<Contract<SqliteDriver>> {
     let mut descriptor = Descriptor::new(MetadataBackendType::SQLITE, "sqlite", format!("sqlite://{}", path.display()));
     descriptor.store_version = Some(version());
     let progress = Arc::<Progress>::default();
     let (requests, receiver) = mpsc::unbounded_channel();
-    Writer::new(connection, connect, options.busy_timeout, receiver, progress.clone()).spawn()?;
+    Writer::new(connection, options.writer(path), options.busy_timeout, receiver, progress.clone()).spawn()?;
     Ok(Contract::new(SqliteDriver {
         descriptor,
         path: path.to_owned(),
         readers: Readers::new(options.reader(path), options.readers),
         progress,
+        patience: options.busy_timeout,
         requests,
         closed: AtomicBool::new(false),
     }))
 }
 
 /// SQLite is compiled in: its version is known without asking.
-fn version() -> String {
+pub(crate) fn version() -> String {
     format!("SQLite {}", String::from_utf8_lossy(libsqlite3_sys::SQLITE_VERSION.to_bytes()))
 }
 
@@ -95,8 +114,13 @@ pub(crate) fn capabilities() -> Capabilities {
     c.multi_process = true;
     c.portable_backup = true;
     c.snapshot_backup = true;
+    c.native_backup = true;
     c.explain = true;
     c.maintain = true;
+    c.ranked_text = true;
+    c.schema = true;
+    c.diagnose = true;
+    c.digest = true;
     c
 }
 
@@ -192,7 +216,38 @@ impl Driver for SqliteDriver {
 
     async fn maintain(&self, call: &Call) -> Result<String> {
         self.usable()?;
-        self.ask(|reply| Request::Maintain { now: call.now, reply }).await
+        let said = self.ask(|reply| Request::Maintain { now: call.now, reply }).await;
+        self.readers.renew();
+        said
+    }
+
+    async fn search(&self, call: &Call, search: Search) -> Result<Vec<Ranked>> {
+        self.usable()?;
+        crate::search::search(self, call, search).await
+    }
+
+    async fn schema(&self, _call: &Call, action: SchemaAction) -> Result<SchemaReport> {
+        self.usable()?;
+        // An open database has every step; there is nothing left to apply.
+        layout::read(&mut self.readers.connect().await?, action).await
+    }
+
+    async fn diagnose(&self, _call: &Call) -> Result<Vec<Finding>> {
+        self.usable()?;
+        crate::diagnose::look(self).await
+    }
+
+    async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
+        self.usable()?;
+        let mut builder = DigestBuilder::new(&request, call.now)?;
+        let mut snapshot = Snapshot::begin(self, call).await?;
+        loop {
+            let part = snapshot.next_page().await?;
+            if part.is_empty() {
+                return Ok(builder.finish());
+            }
+            part.iter().try_for_each(|record| builder.add(record))?;
+        }
     }
 
     async fn close(&self) -> Result<()> {
@@ -201,5 +256,80 @@ impl Driver for SqliteDriver {
         }
         self.readers.close().await;
         self.ask(|reply| Request::Close { reply }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proximadb_meta_core::DistanceMetric;
+    use sqlx::Connection as _;
+
+    use super::*;
+
+    fn large(n: usize) -> CollectionMetadata {
+        let mut r = CollectionMetadata::new(format!("n{n}"), 1, DistanceMetric::COSINE);
+        r.id = format!("id{n:03}").into();
+        r.description = Some("x".repeat(8000).into());
+        r
+    }
+
+    /// A database whose file may not grow over so many pages: what a full disk is like.
+    async fn small(path: &Path) -> Arc<dyn proximadb_meta_core::MetadataBackend> {
+        let options = SqliteOptions::default();
+        open_with(path, options.clone()).await.unwrap().into_backend().close().await.unwrap();
+        let mut connection = options.writer(path).connect().await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 120").execute(&mut connection).await.unwrap();
+        start(path, &options, connection).unwrap().into_backend()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_writes_and_keeps_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.db");
+        let catalog = small(&path).await;
+        let mut made = Vec::new();
+        let refused = loop {
+            match catalog.create_collection(large(made.len())).await {
+                Ok(record) => made.push(record),
+                Err(e) => break e,
+            }
+        };
+        assert_eq!((refused.kind(), refused.retry()), (ErrorKind::StorageFull, Retry::Never), "{refused}");
+        assert!(made.len() > 5);
+        assert_eq!(catalog.list_collections(None).await.unwrap(), made);
+        assert_eq!(catalog.health_check().await.unwrap().status, HealthStatus::Ready);
+        // Several that wait together: each is told.
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..8 {
+            let catalog = catalog.clone();
+            tasks.spawn(async move { catalog.create_collection(large(500 + n)).await });
+        }
+        assert!(tasks.join_all().await.iter().all(|r| r.as_ref().is_err_and(|e| e.kind() == ErrorKind::StorageFull)));
+        // Once there is space the same handle writes.
+        for record in made.drain(..4) {
+            assert!(catalog.delete_collection(&record.id).await.unwrap());
+        }
+        made.push(catalog.create_collection(large(900)).await.unwrap());
+        catalog.close().await.unwrap();
+        let catalog = open(&path).await.unwrap().into_backend();
+        assert_eq!(catalog.list_collections(None).await.unwrap(), made);
+        assert!(catalog.maintain().await.unwrap().contains("found no damage"));
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_another_program_keeps_is_waited_for_and_then_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.db");
+        let options = SqliteOptions { busy_timeout: Duration::from_millis(50), ..SqliteOptions::default() };
+        let catalog = open_with(&path, options.clone()).await.unwrap().into_backend();
+        let mut other = options.writer(&path).connect().await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let e = catalog.create_collection(large(1)).await.unwrap_err();
+        assert_eq!((e.kind(), e.retry()), (ErrorKind::Locked, Retry::Safe), "{e}");
+        assert!(e.hint().is_some_and(|h| h.contains("busy_timeout_seconds")));
+        assert_eq!(catalog.count_collections(None).await.unwrap(), 0, "reads do not wait");
+        other.close().await.unwrap();
+        catalog.create_collection(large(1)).await.unwrap();
+        catalog.close().await.unwrap();
     }
 }

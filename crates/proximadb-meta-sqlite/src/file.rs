@@ -24,6 +24,15 @@ pub(crate) fn prepare(path: &Path) -> Result<()> {
     }
 }
 
+/// Whether there is a file; refuses one that SQLite did not write.
+pub(crate) fn is_there(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(_) => prepare(path).map(|()| true),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(io("look at", path, e)),
+    }
+}
+
 /// An I/O error with what was done to what.
 pub(crate) fn io(what: &str, path: &Path, e: std::io::Error) -> Error {
     use std::io::ErrorKind as Io;

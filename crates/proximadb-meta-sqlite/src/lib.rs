@@ -16,18 +16,23 @@
 mod apply;
 mod backup;
 mod config;
+mod diagnose;
 mod driver;
 mod error;
 mod file;
 mod filter;
 mod group;
+mod layout;
 mod maintain;
+mod native;
 mod plan;
 mod plugin;
 mod readers;
 mod row;
 mod scan;
 mod schema;
+mod search;
+mod snapshot;
 mod sql;
 mod stats;
 mod words;
@@ -36,3 +41,8 @@ mod writer;
 pub use config::SqliteOptions;
 pub use driver::{SqliteDriver, open, open_with};
 pub use plugin::{SqlitePlugin, register};
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

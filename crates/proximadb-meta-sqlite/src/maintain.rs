@@ -19,6 +19,10 @@ const REAPED_AT_ONCE: usize = 500;
 const MIN_FREE_PAGES: i64 = 256;
 /// Most entries of an index that are looked at for its statistics.
 const ANALYSIS_LIMIT: &str = "PRAGMA analysis_limit = 1000";
+/// Fewer records say nothing of the many that may come: the planner goes on with what stands in the schema.
+const MIN_ANALYZED: i64 = 1000;
+/// How long a checkpoint waits for readers: the writer waits with it.
+const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(200);
 /// Findings of a check that are told.
 const CHECK: &str = "PRAGMA integrity_check(5)";
 
@@ -40,14 +44,10 @@ pub(crate) async fn run(
         }
         commit(connection).await?;
     }
-    let vacuumed = tidy(connection).await?;
-    let mut said =
-        format!("found no damage, removed {reaped} expired records, merged the text index, analyzed the indexes");
-    if vacuumed {
-        said.push_str(", rewrote the file without its free pages");
-    }
-    said.push_str(&checkpoint(connection).await?);
-    Ok(said)
+    let mut done = vec![format!("found no damage, removed {reaped} expired records")];
+    tidy(connection, &mut done).await?;
+    done.push(checkpoint(connection, patience).await?.to_owned());
+    Ok(done.join(", "))
 }
 
 /// Looks at every page, index and row, and at what belongs to a record outside its row.
@@ -95,34 +95,39 @@ async fn reap(connection: &mut SqliteConnection, now: Timestamp) -> Result<usize
     Ok(rows.len())
 }
 
-/// Whether the file was rewritten.
-async fn tidy(connection: &mut SqliteConnection) -> Result<bool> {
+/// Merges, counts, and rewrites where it is worth it.
+async fn tidy(connection: &mut SqliteConnection, done: &mut Vec<String>) -> Result<()> {
     let wrong = |e| failed("tidy the database up", e);
-    for statement in [
-        "INSERT INTO collection_words (collection_words) VALUES ('optimize')",
-        ANALYSIS_LIMIT,
-        "ANALYZE",
-        "PRAGMA optimize",
-    ] {
-        sqlx::query(statement).execute(&mut *connection).await.map_err(wrong)?;
+    let merge = "INSERT INTO collection_words (collection_words) VALUES ('optimize')";
+    sqlx::query(merge).execute(&mut *connection).await.map_err(wrong)?;
+    done.push("merged the text index".to_owned());
+    if number(connection, "SELECT count(*) FROM collections").await.map_err(wrong)? >= MIN_ANALYZED {
+        for statement in [ANALYSIS_LIMIT, "ANALYZE", "PRAGMA optimize"] {
+            sqlx::query(statement).execute(&mut *connection).await.map_err(wrong)?;
+        }
+        done.push("analyzed the indexes".to_owned());
     }
     let free = number(connection, "PRAGMA freelist_count").await.map_err(wrong)?;
     let pages = number(connection, "PRAGMA page_count").await.map_err(wrong)?;
-    let worth_it = free >= MIN_FREE_PAGES && free > pages / 4;
-    if worth_it {
+    if free >= MIN_FREE_PAGES && free > pages / 4 {
         sqlx::query("VACUUM").execute(connection).await.map_err(wrong)?;
+        done.push("rewrote the file without its free pages".to_owned());
     }
-    Ok(worth_it)
+    Ok(())
 }
 
-/// Copies the journal into the file as far as readers allow.
-async fn checkpoint(connection: &mut SqliteConnection) -> Result<String> {
+/// Copies the journal into the file as far as readers allow, and cuts it.
+async fn checkpoint(connection: &mut SqliteConnection, patience: Duration) -> Result<&'static str> {
     let wrong = |e| failed("copy the journal into the database", e);
-    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(connection).await.map_err(wrong)?;
-    let busy: i64 = row.try_get(0).map_err(wrong)?;
-    Ok(if busy == 0 {
-        ", copied the journal into the file".to_owned()
-    } else {
-        ", copied the journal as far as readers allowed".to_owned()
-    })
+    wait_at_most(connection, CHECKPOINT_PATIENCE).await?;
+    let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await.map_err(wrong);
+    wait_at_most(connection, patience).await?;
+    let busy: i64 = row?.try_get(0).map_err(wrong)?;
+    Ok(if busy == 0 { "copied the journal into the file" } else { "copied the journal as far as readers allowed" })
+}
+
+async fn wait_at_most(connection: &mut SqliteConnection, patience: Duration) -> Result<()> {
+    let statement = format!("PRAGMA busy_timeout = {}", patience.as_millis());
+    let query = sqlx::query(AssertSqlSafe(statement)).fetch_optional(connection).await;
+    query.map(drop).map_err(|e| failed("set how long to wait", e))
 }

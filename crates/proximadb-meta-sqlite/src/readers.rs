@@ -56,6 +56,11 @@ impl Readers {
         self.options.connect().await.map_err(|e| failed("connect to the database", e))
     }
 
+    /// Idle connections end: the next ones read the statistics of the indexes anew.
+    pub(crate) fn renew(&self) {
+        self.idle().clear();
+    }
+
     /// Refuses new reads, lets those that run finish, and closes.
     pub(crate) async fn close(&self) {
         if let Ok(all) = self.permits.acquire_many(self.size).await {

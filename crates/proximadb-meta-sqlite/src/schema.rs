@@ -30,6 +30,13 @@ impl Migration {
     pub(crate) fn checksum(&self) -> String {
         blake3::hash(self.text.as_bytes()).to_hex().to_string()
     }
+
+    /// Its statements, without the comments between them.
+    pub(crate) fn statements(&self) -> Vec<String> {
+        let lines = self.text.lines().filter(|line| !line.starts_with("--"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        text.split(";\n").map(|s| s.trim().trim_end_matches(';').to_owned()).filter(|s| !s.is_empty()).collect()
+    }
 }
 
 /// What a database is by its header and tables.
@@ -40,19 +47,24 @@ enum Seen {
     Foreign,
 }
 
-/// Checks that the database is ours or new, switches the journal on and applies what is missing.
-pub(crate) async fn prepare(connection: &mut SqliteConnection, patience: Duration) -> Result<()> {
+/// Refuses the database of another program.
+pub(crate) async fn refuse_foreign(connection: &mut SqliteConnection, patience: Duration) -> Result<()> {
+    refuse(look(connection, Instant::now() + patience).await?)
+}
+
+/// Checks that the database is ours or new, switches the journal on and applies what is missing: the numbers of those steps.
+pub(crate) async fn prepare(connection: &mut SqliteConnection, patience: Duration) -> Result<Vec<u64>> {
     let deadline = Instant::now() + patience;
-    refuse_foreign(look(connection, deadline).await?)?;
+    refuse(look(connection, deadline).await?)?;
     use_journal(connection, deadline).await?;
     if is_current(connection).await? {
-        return Ok(());
+        return Ok(Vec::new());
     }
     begin(connection, deadline).await?;
     match migrate(connection).await {
-        Ok(()) => {
+        Ok(ran) => {
             sqlx::query("COMMIT").execute(connection).await.map_err(|e| failed("commit the schema", e))?;
-            Ok(())
+            Ok(ran)
         }
         Err(e) => {
             // The error that matters is the first.
@@ -86,7 +98,7 @@ async fn try_look(connection: &mut SqliteConnection) -> sqlx::Result<Seen> {
     })
 }
 
-fn refuse_foreign(seen: Seen) -> Result<()> {
+fn refuse(seen: Seen) -> Result<()> {
     match seen {
         Seen::New | Seen::Ours => Ok(()),
         Seen::Foreign => Err(Error::new(ErrorKind::Config, "the database belongs to another program").with_hint(
@@ -132,24 +144,45 @@ async fn pause() {
     tokio::time::sleep(Duration::from_micros(micros)).await;
 }
 
+/// Whether a first step was applied.
+pub(crate) async fn is_made(connection: &mut SqliteConnection) -> Result<bool> {
+    let tables = number(connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'store'").await;
+    Ok(tables.map_err(|e| failed("read the schema", e))? > 0)
+}
+
 /// Whether every step was applied; refuses a newer format, and steps that are not the ones we know.
-async fn is_current(connection: &mut SqliteConnection) -> Result<bool> {
-    let has_store = number(connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'store'").await;
-    if has_store.map_err(|e| failed("read the schema", e))? == 0 {
+pub(crate) async fn is_current(connection: &mut SqliteConnection) -> Result<bool> {
+    if !is_made(connection).await? {
         return Ok(false);
     }
     check_format(connection).await?;
     Ok(applied(connection).await? == MIGRATIONS.len())
 }
 
-async fn check_format(connection: &mut SqliteConnection) -> Result<()> {
-    let read = |key: &'static str| sqlx::query("SELECT value FROM store WHERE key = ?1").bind(key);
+/// A number that the store says of itself.
+pub(crate) async fn stored(connection: &mut SqliteConnection, key: &'static str) -> Result<u32> {
+    let query = sqlx::query("SELECT value FROM store WHERE key = ?1").bind(key);
+    let row = query.fetch_optional(connection).await.map_err(|e| failed("read the format", e))?;
+    let value: Option<String> = row.and_then(|r| r.try_get(0).ok());
+    value.and_then(|v| v.parse().ok()).ok_or_else(|| damaged(format!("the table store has no number {key}")))
+}
+
+/// Checks that a database is a catalog of ours with every step applied, without changing it.
+pub(crate) async fn check_copy(connection: &mut SqliteConnection) -> Result<()> {
+    let seen = try_look(connection).await.map_err(|e| failed("read the header of the database", e))?;
+    if !matches!(seen, Seen::Ours) {
+        return Err(damaged("the database in the backup is no catalog"));
+    }
+    if is_current(connection).await? {
+        return Ok(());
+    }
+    Err(Error::unsupported("the database in the backup has an older schema")
+        .with_hint("copy it to a place of its own, open it there once, and take the namespace with pxmeta copy"))
+}
+
+pub(crate) async fn check_format(connection: &mut SqliteConnection) -> Result<()> {
     for (key, ours) in [("min_reader", FORMAT), ("min_writer", FORMAT), ("keywords_revision", KEYWORDS_REVISION)] {
-        let row = read(key).fetch_optional(&mut *connection).await.map_err(|e| failed("read the format", e))?;
-        let value: Option<String> = row.and_then(|r| r.try_get(0).ok());
-        let needed: u32 = value
-            .and_then(|v| v.parse().ok())
-            .ok_or_else(|| damaged(format!("the table store has no number {key}")))?;
+        let needed = stored(connection, key).await?;
         if needed > ours {
             return Err(Error::unsupported(format!("the database needs {key} {needed}; this release has {ours}"))
                 .with_hint("open it with the release that wrote it, or a newer one"));
@@ -159,7 +192,7 @@ async fn check_format(connection: &mut SqliteConnection) -> Result<()> {
 }
 
 /// How many steps were applied, all of them as we know them.
-async fn applied(connection: &mut SqliteConnection) -> Result<usize> {
+pub(crate) async fn applied(connection: &mut SqliteConnection) -> Result<usize> {
     let rows = sqlx::query("SELECT version, checksum FROM schema_migrations ORDER BY version")
         .fetch_all(connection)
         .await
@@ -178,10 +211,10 @@ async fn applied(connection: &mut SqliteConnection) -> Result<usize> {
 }
 
 /// Applies what is missing, inside a transaction that holds the write lock.
-async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
+async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<u64>> {
     // Looked at again: only now nobody else can change it.
     let seen = try_look(connection).await.map_err(|e| failed("read the header of the database", e))?;
-    refuse_foreign(seen)?;
+    refuse(seen)?;
     let wrong = |e| failed("make the schema", e);
     let first = "CREATE TABLE IF NOT EXISTS store (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
@@ -190,6 +223,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
         PRAGMA user_version = 1";
     sqlx::raw_sql(first).execute(&mut *connection).await.map_err(wrong)?;
     let done = applied(connection).await?;
+    let mut ran = Vec::new();
     for step in MIGRATIONS.iter().skip(done) {
         sqlx::raw_sql(step.text).execute(&mut *connection).await.map_err(wrong)?;
         sqlx::query("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)")
@@ -200,6 +234,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
             .execute(&mut *connection)
             .await
             .map_err(wrong)?;
+        ran.push(step.version.unsigned_abs());
     }
     for (key, value) in
         [("format", FORMAT), ("min_reader", FORMAT), ("min_writer", FORMAT), ("keywords_revision", KEYWORDS_REVISION)]
@@ -211,7 +246,8 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
             .await
             .map_err(wrong)?;
     }
-    check_format(connection).await
+    check_format(connection).await?;
+    Ok(ran)
 }
 
 fn now() -> Timestamp {
@@ -232,6 +268,6 @@ mod tests {
     #[test]
     fn the_texts_are_those_that_were_released() {
         let sums: Vec<String> = MIGRATIONS.iter().map(Migration::checksum).collect();
-        assert_eq!(sums, ["x"]);
+        assert_eq!(sums, ["de9c9867064599b1c53bdcd0fdc4f5968c44f8378f489eaf7d28e09729c8d7b5"]);
     }
 }

@@ -55,7 +55,7 @@ pub(crate) async fn read(driver: &SqliteDriver, call: &Call) -> Result<BackendSt
 }
 
 /// Bytes of the file and of its journal; nothing where they cannot be told.
-async fn sizes(path: &Path) -> (Option<u64>, Option<u64>) {
+pub(crate) async fn sizes(path: &Path) -> (Option<u64>, Option<u64>) {
     let (file, journal) = (path.to_owned(), journal(path));
     let look = move || {
         let length = |path: &Path| match std::fs::metadata(path) {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use proximadb_meta_core::driver::Applied;
+use proximadb_meta_core::report::RestoreReport;
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Timestamp};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -16,6 +17,7 @@ use tokio::sync::oneshot::Sender;
 use crate::error::failed;
 use crate::group::{Failure, Unit, apply, commit, end};
 use crate::maintain;
+use crate::native::{self, Replacement};
 use crate::schema::begin;
 
 /// Most units of one transaction.
@@ -26,6 +28,7 @@ const MAX_WRITES: usize = 10_000;
 pub(crate) enum Request {
     Apply { unit: Unit, reply: Sender<Result<Applied>> },
     Mark { namespace: Namespace, on: bool, reply: Sender<Result<()>> },
+    Replace { replacement: Replacement, reply: Sender<Result<RestoreReport>> },
     Maintain { now: Timestamp, reply: Sender<Result<String>> },
     Close { reply: Sender<Result<()>> },
 }
@@ -86,6 +89,7 @@ impl Writer {
             match request {
                 Request::Apply { unit, reply } => next = self.group((unit, reply)).await,
                 Request::Mark { namespace, on, reply } => drop(reply.send(self.mark(&namespace, on).await)),
+                Request::Replace { replacement, reply } => drop(reply.send(self.replace(&replacement).await)),
                 Request::Maintain { now, reply } => drop(reply.send(self.maintain(now).await)),
                 Request::Close { reply } => {
                     let closed = self.connection.close().await;
@@ -182,10 +186,9 @@ impl Writer {
         if end(&mut self.connection, "ROLLBACK").await.is_ok() {
             return;
         }
-        match self.options.connect().await {
-            Ok(new) => drop(std::mem::replace(&mut self.connection, new).close().await),
-            // The next transaction finds out.
-            Err(_) => {}
+        // Where there is no new connection the next transaction finds out.
+        if let Ok(new) = self.options.connect().await {
+            drop(std::mem::replace(&mut self.connection, new).close().await);
         }
     }
 
@@ -205,6 +208,12 @@ impl Writer {
         let query = sqlx::query(statement).bind(namespace.as_str()).execute(&mut self.connection).await;
         query.map_err(|e| failed("mark the namespace", e))?;
         commit(&mut self.connection).await
+    }
+
+    async fn replace(&mut self, replacement: &Replacement) -> Result<RestoreReport> {
+        self.usable()?;
+        let done = native::replace(&mut self.connection, replacement, self.patience).await;
+        known(self.settle(done).await)
     }
 
     async fn maintain(&mut self, now: Timestamp) -> Result<String> {

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use proximadb_meta_core::ErrorKind::{InvalidInput, OutOfRange, Unsupported, VersionConflict};
+use proximadb_meta_core::digest::digest_of;
 use proximadb_meta_core::report::{
     BackendStats, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, PendingMigration, RestoreOptions,
     RestoreReport, SchemaAction, SchemaReport, Severity,
 };
 use proximadb_meta_core::{
-    CallContext, Capabilities, Change, Clock, CollectionMetadata, Detail, Error, Extra, Filter, ListRequest,
-    MetadataBackend, Operation, Order, Outcome, Page, PutIf, Result, StatsDelta, Tags, Timestamp,
+    CallContext, Capabilities, Change, Clock, CollectionMetadata, Detail, Digest, DigestRequest, Error, Extra, Filter,
+    ListRequest, MetadataBackend, Operation, Order, Outcome, Page, PutIf, Ranked, Result, SearchRequest, StatsDelta,
+    Tags, Timestamp,
 };
 
 use crate::rewrite;
@@ -97,7 +99,7 @@ bugs! {
     ListCutShort,
     /// Counts ignore the filter.
     CountIgnoresFilter,
-    /// What is not offered (maintenance, schema, diagnosis) answers that it is done.
+    /// What is not offered (maintenance, ranked search, schema, diagnosis) answers that it is done.
     UnsupportedAnsweredOk,
     /// A finding that is not in order says nothing of what to do.
     FindingWithoutFix,
@@ -139,6 +141,14 @@ bugs! {
     ClosedStillAnswers,
     /// Statistics count one too many.
     StatsOffByOne,
+    /// A digest does not see the counters.
+    DigestWithoutCounters,
+    /// A digest does not see fields of newer releases.
+    DigestWithoutExtra,
+    /// The entries of a digest lack the last one.
+    DigestEntryMissing,
+    /// A digest shows an earlier one again.
+    StaleDigest,
 }
 
 #[derive(Default)]
@@ -151,6 +161,7 @@ struct Memory {
     doubles: usize,
     previous: HashMap<String, Record>,
     turns: usize,
+    digests: HashMap<String, Digest>,
 }
 
 /// A backend with one mistake.
@@ -584,6 +595,14 @@ impl MetadataBackend for Buggy {
             other => other,
         }
     }
+
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        match self.inner.search(request).await {
+            Err(e) if self.is(Bug::UnsupportedAnsweredOk) && e.kind() == Unsupported => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
     async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
         if self.is(Bug::SchemaNeverApplied) {
             let mut report = self.inner.schema(action).await.unwrap_or_default();
@@ -612,5 +631,36 @@ impl MetadataBackend for Buggy {
             }
         }
         Ok(findings)
+    }
+
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        if self.is(Bug::StaleDigest) && request == DigestRequest::nodes(0) {
+            let known = self.memory().digests.get(&self.space).cloned();
+            let Some(known) = known else {
+                let first = self.inner.digest(request).await?;
+                self.memory().digests.insert(self.space.clone(), first.clone());
+                return Ok(first);
+            };
+            return Ok(known);
+        }
+        let made = self.inner.digest(request.clone()).await?;
+        match (self.bug, made) {
+            (Bug::DigestWithoutCounters | Bug::DigestWithoutExtra, _) => {
+                let mut records = self.inner.list_collections(None).await?;
+                for r in records.iter_mut().map(Arc::make_mut) {
+                    if self.is(Bug::DigestWithoutCounters) {
+                        (r.vector_count, r.total_size_bytes) = (0, 0);
+                    } else {
+                        r.extra = Extra::default();
+                    }
+                }
+                digest_of(&request, self.clock.now(), records).await
+            }
+            (Bug::DigestEntryMissing, Digest::Entries(mut entries)) => {
+                entries.pop();
+                Ok(Digest::Entries(entries))
+            }
+            (_, made) => Ok(made),
+        }
     }
 }

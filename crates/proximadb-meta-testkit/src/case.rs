@@ -76,6 +76,14 @@ pub enum Need {
     NoExplain,
     /// No `maintain`, to see it refused.
     NoMaintain,
+    /// Ranked search.
+    RankedText,
+    /// No ranked search, to see it refused.
+    NoRankedText,
+    /// Backups in the store's own format, and a place for them.
+    NativeBackup,
+    /// `maintain`.
+    Maintain,
     /// `schema`.
     Schema,
     /// No `schema`, to see it refused.
@@ -86,6 +94,10 @@ pub enum Need {
     NoDiagnose,
     /// No idempotency keys, to see them refused.
     NoIdempotency,
+    /// `digest`.
+    Digest,
+    /// No `digest`, to see it refused.
+    NoDigest,
     /// A batch limit small enough to be passed.
     SmallBatchLimit,
 }
@@ -107,11 +119,17 @@ impl Need {
             Self::Explain => lacks(c.explain, "no explain"),
             Self::NoExplain => lacks(!c.explain, "declares explain"),
             Self::NoMaintain => lacks(!c.maintain, "declares maintain"),
+            Self::RankedText => lacks(c.ranked_text, "no ranked search"),
+            Self::NoRankedText => lacks(!c.ranked_text, "declares ranked search"),
+            Self::NativeBackup => lacks(c.native_backup && has_backup_dir, "no native backup"),
+            Self::Maintain => lacks(c.maintain, "no maintain"),
             Self::Schema => lacks(c.schema, "no schema"),
             Self::NoSchema => lacks(!c.schema, "declares schema"),
             Self::Diagnose => lacks(c.diagnose, "no diagnose"),
             Self::NoDiagnose => lacks(!c.diagnose, "declares diagnose"),
             Self::NoIdempotency => lacks(!c.idempotency, "declares idempotency keys"),
+            Self::Digest => lacks(c.digest, "no digest"),
+            Self::NoDigest => lacks(!c.digest, "declares digest"),
             Self::SmallBatchLimit => lacks(c.atomic_batch.ops <= 20_000, "batches of more than 20000 operations"),
         }
     }

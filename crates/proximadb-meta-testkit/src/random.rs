@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use proximadb_meta_core::digest::digest_of;
 use proximadb_meta_core::{
-    Clock as _, CollectionMetadata, Error, Field, Incarnation, ListRequest, Operation, Order, Outcome,
+    Clock as _, CollectionMetadata, DigestRequest, Error, Field, Incarnation, ListRequest, Operation, Order, Outcome,
 };
 
 use crate::case::{CaseResult, Failure, Store};
@@ -133,6 +135,13 @@ pub async fn run(store: &Store, script: &[Step]) -> CaseResult {
         got.len() == expected.len() && got.iter().zip(&expected).all(|(a, b)| a.same_content(b)),
         "at the end: {got:?} is not {expected:?}"
     );
+    if store.db.capabilities().digest {
+        let request = DigestRequest::nodes(0);
+        let got = store.db.digest(request.clone()).await?;
+        let records = expected.into_iter().cloned().map(Arc::new).collect();
+        let expected = digest_of(&request, store.clock.now(), records).await?;
+        ensure!(got == expected, "at the end the digest is {got:?}; that of the model is {expected:?}");
+    }
     Ok(())
 }
 

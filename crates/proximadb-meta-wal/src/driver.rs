@@ -7,15 +7,16 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use proximadb_meta_archive::ArchiveSource;
+use proximadb_meta_core::digest::digest_of;
 use proximadb_meta_core::driver::{Applied, Driver, Key, NetWrite, Prepared, Push, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, Measured, RestoreOptions,
-    RestoreReport, Stat,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, HealthStatus, Measured, RestoreOptions,
+    RestoreReport, SchemaAction, SchemaReport, Stat,
 };
 use proximadb_meta_core::{
-    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
-    Order, Result, Retry,
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
+    MetadataBackendType, Order, Result, Retry,
 };
 use proximadb_meta_memtable::Table;
 use tokio::sync::oneshot;
@@ -35,6 +36,8 @@ pub(crate) const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub struct WalDriver {
     descriptor: Descriptor,
+    storage: Arc<dyn Storage>,
+    segment_bytes: u64,
     shared: Arc<Shared>,
     requests: Arc<mpsc::Sender<Request>>,
     closed: AtomicBool,
@@ -78,7 +81,10 @@ pub(crate) fn capabilities() -> Capabilities {
     c.portable_backup = true;
     c.snapshot_backup = true;
     c.explain = true;
+    c.digest = true;
     c.maintain = true;
+    c.schema = true;
+    c.diagnose = true;
     c
 }
 
@@ -89,7 +95,8 @@ pub(crate) fn capabilities() -> Capabilities {
 pub async fn open_storage(storage: Arc<dyn Storage>, segment_bytes: u64) -> Result<Contract<WalDriver>> {
     let location = format!("file://{}", storage.place().display());
     let label = |e: Error| e.in_operation("open", "wal");
-    let engine = tokio::task::spawn_blocking(move || Log::open(storage, segment_bytes).map(Engine::new))
+    let opened = storage.clone();
+    let engine = tokio::task::spawn_blocking(move || Log::open(opened, segment_bytes).map(Engine::new))
         .await
         .map_err(|e| label(Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e)))?
         .map_err(label)?;
@@ -102,7 +109,8 @@ pub async fn open_storage(storage: Arc<dyn Storage>, segment_bytes: u64) -> Resu
         .spawn(move || writer.run())
         .map_err(|e| label(Error::new(ErrorKind::Unavailable, "the writer thread cannot be started").with_source(e)))?;
     let descriptor = Descriptor::new(MetadataBackendType::WAL, "wal", location);
-    Ok(Contract::new(WalDriver { descriptor, shared, requests, closed: AtomicBool::new(false) }))
+    let closed = AtomicBool::new(false);
+    Ok(Contract::new(WalDriver { descriptor, storage, segment_bytes, shared, requests, closed }))
 }
 
 /// A batch of changes to large records can be larger in the log than in the call. It is refused before it joins a group.
@@ -138,6 +146,16 @@ impl WalDriver {
             return Err(Error::closed());
         }
         self.shared.table.admit(&call.namespace, call.restoring)
+    }
+
+    /// Looks at the files on a thread that may wait for the disk. A namespace that is being restored does not matter here.
+    async fn look<T: Send + 'static>(&self, work: impl FnOnce(&dyn Storage) -> T + Send + 'static) -> Result<T> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::closed());
+        }
+        let storage = self.storage.clone();
+        let ended = |e| Error::new(ErrorKind::Internal, "the looking thread ended early").with_source(e);
+        tokio::task::spawn_blocking(move || work(&*storage)).await.map_err(ended)
     }
 
     /// Hands a request to the writer and waits. Dropping the wait lets it complete.
@@ -235,6 +253,26 @@ impl Driver for WalDriver {
         self.usable(call)?;
         self.ask(|reply| Request::Checkpoint { reply }).await?;
         Ok("wrote a checkpoint and removed the log that it covers".to_owned())
+    }
+
+    /// Every file says its own format, and a new one is of the newest: there is never anything to apply.
+    async fn schema(&self, _call: &Call, _action: SchemaAction) -> Result<SchemaReport> {
+        self.look(crate::look::schema).await?
+    }
+
+    async fn diagnose(&self, _call: &Call) -> Result<Vec<Finding>> {
+        let segment_bytes = self.segment_bytes;
+        let table = &self.shared.table;
+        let (records, bytes) = (table.records(), table.memory_bytes());
+        let mut findings = self.look(move |storage| crate::look::open(storage, segment_bytes)).await?;
+        let found = format!("{bytes} bytes for {records} records in all namespaces");
+        findings.push(Finding::ok("memory", found).with_value(bytes, "bytes"));
+        Ok(findings)
+    }
+
+    async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
+        self.usable(call)?;
+        digest_of(&request, call.now, self.shared.table.snapshot(&call.namespace)).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -35,6 +35,14 @@ pub(crate) fn numbers(names: &[String], of: fn(u64) -> String) -> Vec<u64> {
     found
 }
 
+/// Whether a file of this name can be of a log, finished or not; beside the lock and the marker.
+pub(crate) fn is_log_file(name: &str) -> bool {
+    let whole = name.strip_suffix(".tmp").unwrap_or(name);
+    let one = [whole.to_owned()];
+    let of_marker = name != whole && whole == MARKER;
+    of_marker || !numbers(&one, segment_name).is_empty() || !numbers(&one, checkpoint_name).is_empty()
+}
+
 /// An error of the file system in the vocabulary of the contract.
 pub(crate) fn failed(storage: &dyn Storage, doing: &str, e: io::Error) -> Error {
     let kind = match e.kind() {

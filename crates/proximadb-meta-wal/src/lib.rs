@@ -26,6 +26,7 @@ pub mod inspect;
 #[cfg(test)]
 mod library;
 pub mod log;
+mod look;
 mod plugin;
 mod random;
 mod recover;

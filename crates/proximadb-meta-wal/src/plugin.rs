@@ -5,9 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
+use proximadb_meta_core::report::Finding;
 use proximadb_meta_core::{Capabilities, MetadataBackend, MetadataBackendType, Result};
 
 use crate::driver::SEGMENT_BYTES;
+use crate::storage::FileStorage;
 
 const OPTIONS: &[OptionSpec] = &[OptionSpec::integer(
     "segment_bytes",
@@ -54,6 +56,16 @@ impl BackendPlugin for WalPlugin {
     async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>> {
         let segment_bytes = options.integer("segment_bytes")?.unwrap_or(SEGMENT_BYTES);
         Ok(crate::open_with(options.rest(), segment_bytes).await?.into_backend())
+    }
+
+    async fn examine(&self, options: Options) -> Vec<Finding> {
+        let storage = FileStorage::new(options.rest());
+        let segment_bytes = options.integer("segment_bytes").ok().flatten().unwrap_or(SEGMENT_BYTES);
+        let looked = tokio::task::spawn_blocking(move || crate::look::closed(&storage, segment_bytes)).await;
+        looked.unwrap_or_else(|e| {
+            let fix = "look at the directory with pxmeta wal verify";
+            vec![Finding::warning("directory", format!("the looking thread ended early: {e}"), fix)]
+        })
     }
 }
 

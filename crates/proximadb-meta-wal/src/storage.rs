@@ -47,6 +47,11 @@ pub trait Storage: Send + Sync + Debug {
     /// The directory, for messages.
     fn place(&self) -> &Path;
 
+    /// The directory where it is one of this machine's file system, to be looked at from outside. `None`: it is not.
+    fn directory(&self) -> Option<&Path> {
+        None
+    }
+
     /// Makes the directory, and its parents, where it is missing; durably.
     ///
     /// # Errors
@@ -145,6 +150,10 @@ impl StorageFile for File {
 impl Storage for FileStorage {
     fn place(&self) -> &Path {
         &self.dir
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(&self.dir)
     }
 
     fn create_dir(&self) -> io::Result<()> {

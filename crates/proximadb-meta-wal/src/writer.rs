@@ -155,8 +155,13 @@ impl Writer {
         let Some(running) = self.running.take() else { return };
         // It reported as its last act.
         let _ = running.thread.join();
-        if let Ok(Some(covered)) = &result {
-            self.engine.end_checkpoint(*covered);
+        match &result {
+            Ok(Some(covered)) => {
+                tracing::debug!(seq = covered.seq, bytes = covered.bytes, "wrote a checkpoint");
+                self.engine.end_checkpoint(*covered);
+            }
+            Ok(None) => {}
+            Err(e) => tracing::warn!(cause = e.message(), "a checkpoint was not written; the log keeps growing"),
         }
         answer_all(running.replies, &result.map(drop));
         if !self.next.is_empty() {

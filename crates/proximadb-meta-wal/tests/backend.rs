@@ -95,7 +95,7 @@ async fn backup_and_restore_replace_only_when_asked() {
     assert_eq!(names.iter().map(|n| &**n).collect::<Vec<_>>(), ["a", "b", "c"]);
 
     // One byte of the payload changed: found before anything is touched.
-    let payload = backups.join(&report.id).join("records.ndjson");
+    let payload = backups.join(&report.id).join("records-00001.ndjson.zst");
     let mut bytes = std::fs::read(&payload).unwrap();
     bytes[10] ^= 1;
     std::fs::write(&payload, bytes).unwrap();

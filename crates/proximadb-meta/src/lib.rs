@@ -24,7 +24,9 @@
 //! # Features
 //!
 //! Features pick backends: `wal` (`file://`, the default) and `memory` (`memory://`); and the layers around them: `layers`
-//! (tracing, `enable_tracing`). All are on by default.
+//! (tracing, `enable_tracing`). `archive` lets backups be verified without a store. All are on by default. `s3` takes
+//! backups to buckets and back (`s3://bucket/prefix`); it brings an HTTP client, and is off. `sqlite` (`sqlite://PATH`) brings
+//! SQLite itself, compiled in, and is off.
 //!
 //! # Configuration
 //!
@@ -88,11 +90,15 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 
+#[cfg(feature = "archive")]
+pub use proximadb_meta_archive as archive;
 pub use proximadb_meta_core as core;
 #[cfg(feature = "layers")]
 pub use proximadb_meta_layers as layers;
 #[cfg(feature = "memory")]
 pub use proximadb_meta_memory as memory;
+#[cfg(feature = "sqlite")]
+pub use proximadb_meta_sqlite as sqlite;
 #[cfg(feature = "wal")]
 pub use proximadb_meta_wal as wal;
 
@@ -113,6 +119,8 @@ pub fn install() -> Result<&'static BackendRegistry> {
 fn register(registry: &BackendRegistry) -> Result<()> {
     #[cfg(feature = "memory")]
     proximadb_meta_memory::register(registry)?;
+    #[cfg(feature = "sqlite")]
+    proximadb_meta_sqlite::register(registry)?;
     #[cfg(feature = "wal")]
     proximadb_meta_wal::register(registry)?;
     #[cfg(feature = "layers")]

@@ -13,9 +13,10 @@ use proximadb_meta::{MetadataBackendFactory, connect, install, open};
 fn install_is_idempotent() {
     let (one, two) = (install().unwrap(), install().unwrap());
     assert!(std::ptr::eq(one, two));
-    assert_eq!(one.schemes(), ["file", "memory"]);
+    let sqlite = cfg!(feature = "sqlite").then_some("sqlite");
+    assert_eq!(one.schemes(), ["file", "memory"].into_iter().chain(sqlite).collect::<Vec<_>>());
     let kinds: Vec<String> = one.plugins().iter().map(|p| p.backend_type().to_string()).collect();
-    assert_eq!(kinds, ["memory", "wal"]);
+    assert_eq!(kinds, ["memory"].into_iter().chain(sqlite).chain(["wal"]).collect::<Vec<_>>());
     let layers: Vec<&str> = one.layers().iter().map(|l| l.name()).collect();
     assert_eq!(layers, ["tracing"]);
 }
@@ -27,7 +28,8 @@ fn the_features_that_errors_name_are_those_of_the_manifest() {
     for known in KNOWN_BACKENDS {
         assert_eq!(features.contains_key(known.feature), known.released, "{known:?}");
         let plugin = install().unwrap().backend(known.backend_type);
-        assert_eq!(plugin.map(|p| p.schemes()), known.released.then_some(known.schemes), "{known:?}");
+        let is_here = known.released && (known.feature != "sqlite" || cfg!(feature = "sqlite"));
+        assert_eq!(plugin.map(|p| p.schemes()), is_here.then_some(known.schemes), "{known:?}");
     }
 }
 
@@ -37,6 +39,7 @@ async fn strings_of_backends_that_are_not_here_say_how_to_get_them() {
         "postgresql://user:hunter2@host:5432/database",
         "dynamodb://region/table_name?access_key=KEY&secret_key=hunter2",
         "mongodb://user:hunter2@host:27017/database",
+        #[cfg(not(feature = "sqlite"))]
         "sqlite:///path/to/database.db",
     ] {
         let e = connect(uri).await.unwrap_err();
@@ -109,4 +112,23 @@ async fn a_namespace_of_the_configuration_is_the_one_of_the_handle() {
     assert_eq!(catalog.count_collections(None).await.unwrap(), 1);
     assert_eq!(scope("tenant").count_collections(None).await.unwrap(), 1);
     assert_eq!(scope("").count_collections(None).await.unwrap(), 0);
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_database_file_is_opened_by_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data").join("catalog.db");
+    let catalog = connect(&format!("sqlite://{}?readers=2&busy_timeout_seconds=1.5", path.display())).await.unwrap();
+    let made = catalog.create_collection(CollectionMetadata::new("docs", 8, DistanceMetric::COSINE)).await.unwrap();
+    catalog.close().await.unwrap();
+    let config = MetadataBackendConfig::builder(MetadataBackendType::SQLITE)
+        .location(path.to_str().unwrap())
+        .build(install().unwrap())
+        .unwrap();
+    let catalog = MetadataBackendFactory::create_backend(MetadataBackendType::SQLITE, config).await.unwrap();
+    assert_eq!(catalog.get_collection(&made.id).await.unwrap(), Some(made));
+    catalog.close().await.unwrap();
+    let e = connect("sqlite://./x.db?reader=2").await.unwrap_err();
+    assert!(e.hint().is_some_and(|h| h.contains("readers")), "{e:?}");
 }

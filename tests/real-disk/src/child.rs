@@ -13,6 +13,7 @@ use proximadb_meta_core::MetadataBackend;
 use proximadb_meta_wal::{FileStorage, Storage};
 use tokio::task::JoinSet;
 
+use crate::engine::Engine;
 use crate::failure::{At as _, Outcome};
 use crate::perform::{perform, prepare};
 use crate::script::{Row, Rows, Script, Step};
@@ -22,6 +23,9 @@ use crate::tracks::Tracks;
 /// What the process is told.
 #[derive(Clone, Debug, Args)]
 pub struct Order {
+    /// Which store.
+    #[arg(long, value_enum)]
+    pub engine: Engine,
     /// Where the catalog and, beside it, the backups are.
     #[arg(long)]
     pub home: PathBuf,
@@ -66,6 +70,7 @@ impl Order {
     pub fn arguments(&self) -> Vec<String> {
         let at: Vec<String> = self.at.iter().map(u64::to_string).collect();
         let mut all = vec![
+            format!("--engine={}", self.engine.name()),
             format!("--home={}", self.home.display()),
             format!("--seed={}", self.seed),
             format!("--at={}", at.join(",")),
@@ -108,7 +113,10 @@ pub fn write(order: &Order) -> Outcome {
 }
 
 async fn work(order: &Order) -> Outcome {
-    let db = proximadb_meta_wal::open_storage(order.storage(), order.segment_bytes).await?.into_backend();
+    let db = match order.engine {
+        Engine::Wal => proximadb_meta_wal::open_storage(order.storage(), order.segment_bytes).await?.into_backend(),
+        Engine::Sqlite => order.engine.open(&order.store(), order.segment_bytes).await?,
+    };
     prepare(&*db).await?;
     let mut writers = JoinSet::new();
     for (writer, at) in order.at.iter().enumerate() {

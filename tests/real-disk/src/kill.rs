@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::child::Order;
 use crate::dice::Dice;
+use crate::engine::Engine;
 use crate::failure::{At as _, Outcome};
 use crate::places::{Where, check};
 use crate::process::Writing;
@@ -18,7 +19,7 @@ const PACE: u64 = 80;
 ///
 /// # Errors
 /// The round and what was wrong after it.
-pub fn under_load(program: &Path, seed: u64, rounds: u64) -> Outcome<String> {
+pub fn under_load(program: &Path, engine: Engine, seed: u64, rounds: u64) -> Outcome<String> {
     let mut home = tempfile::tempdir()?;
     let (mut acknowledged, mut tracks) = (0, Tracks::new(seed, WRITERS, PACE));
     for round in 0..rounds {
@@ -32,6 +33,7 @@ pub fn under_load(program: &Path, seed: u64, rounds: u64) -> Outcome<String> {
         let wanted = if new { dice.below(4) } else { 1 + dice.below(1500) };
         let place = if dice.one_in(2) { Where::InPlace } else { Where::InACopy };
         let order = Order {
+            engine,
             home: home.path().to_owned(),
             seed,
             at: tracks.positions(),

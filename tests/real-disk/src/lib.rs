@@ -9,6 +9,7 @@ pub mod failure;
 mod ballast;
 pub mod child;
 pub mod dice;
+pub mod engine;
 pub mod exact;
 mod found;
 pub mod full;

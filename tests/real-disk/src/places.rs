@@ -26,22 +26,22 @@ pub fn check(order: &Order, tracks: &mut Tracks, place: Where) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         match place {
-            Where::InPlace => check_store(&store, order.segment_bytes, tracks).await?,
+            Where::InPlace => check_store(order, &store, tracks).await?,
             Where::InACopy => {
                 let copy = tempfile::tempdir()?;
                 let target = copy.path().join("store");
                 if store.exists() {
                     copy_files(&store, &target)?;
                 }
-                check_store(&target, order.segment_bytes, tracks).await?;
+                check_store(order, &target, tracks).await?;
             }
         }
         tracks.verify_backups(&order.backups()).await
     })
 }
 
-async fn check_store(store: &Path, segment_bytes: u64, tracks: &mut Tracks) -> Outcome {
-    let db = proximadb_meta_wal::open_with(store, segment_bytes).await.at("open what is left")?.into_backend();
+async fn check_store(order: &Order, store: &Path, tracks: &mut Tracks) -> Outcome {
+    let db = order.engine.open(store, order.segment_bytes).await.at("open what is left")?;
     tracks.verify(&*db).await?;
     write_again(&*db).await.at("write again")?;
     db.close().await.at("close")

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use real_disk::engine::Engine;
 use real_disk::failure::Outcome;
 use real_disk::full::{self, Point};
 use real_disk::mount::{FileSystem, Mounts};
@@ -37,7 +38,10 @@ fn trials() -> Result<Vec<Trial>, String> {
         let right = mounts.clone().and_then(|m| m.images(kind).map(|()| m));
         trials.push(mounted(name("is_real"), &right, move |m| power::is_real(m, kind, program, seed)));
         trials.push(mounted(name("after_acknowledgements"), &right, move |m| {
-            power::after_acknowledgements(m, kind, program, seed, cuts)
+            power::after_acknowledgements(m, Engine::Wal, kind, program, seed, cuts)
+        }));
+        trials.push(mounted(name("sqlite_after_acknowledgements"), &right, move |m| {
+            power::after_acknowledgements(m, Engine::Sqlite, kind, program, seed, cuts)
         }));
         trials.push(mounted(name("at_file_operations"), &right, move |m| {
             power::at_operations(m, kind, program, seed, 2 * cuts)
@@ -47,8 +51,11 @@ fn trials() -> Result<Vec<Trial>, String> {
     for (point, word) in points.into_iter().zip(["append", "rotation", "turn", "checkpoint", "backup"]) {
         trials.push(mounted(format!("disk_full::{word}"), &mounts, move |m| full::disk(m, point, seed, 4)));
     }
-    trials.push(trial("sigkill::under_load".to_owned(), move || kill::under_load(program, seed, rounds)));
-    for kind in ["memory", "wal"] {
+    for engine in [Engine::Wal, Engine::Sqlite] {
+        let name = format!("sigkill::{}::under_load", engine.name());
+        trials.push(trial(name, move || kill::under_load(program, engine, seed, rounds)));
+    }
+    for kind in ["memory", "wal", "sqlite"] {
         trials.push(trial(format!("snapshot::{kind}::backups_are_one_position"), move || snapshots(kind, false)));
         trials.push(trial(format!("snapshot::{kind}::torn_read_is_found"), move || snapshots(kind, true)));
     }
@@ -68,7 +75,8 @@ fn snapshots(kind: &str, torn: bool) -> Outcome<String> {
     runtime.block_on(async {
         let home = tempfile::tempdir()?;
         let db = match kind {
-            "wal" => proximadb_meta_wal::open_with(home.path(), 64 * 1024).await?.into_backend(),
+            "wal" => Engine::Wal.open(home.path(), 64 * 1024).await?,
+            "sqlite" => Engine::Sqlite.open(home.path(), 64 * 1024).await?,
             _ => proximadb_meta_memory::memory().into_backend(),
         };
         let said = match torn {

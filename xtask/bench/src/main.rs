@@ -1,7 +1,9 @@
-//! `cargo xtask bench quick`: Memory and the log, through the trait that users hold, side by side.
+//! `cargo xtask bench quick`: Memory and the log, through the trait that users hold, side by side; `sqlite`: the SQLite backend
+//! beside the same work written by hand.
 
 mod machine;
 mod records;
+mod sqlite;
 mod table;
 mod work;
 
@@ -16,17 +18,27 @@ use work::Subject;
 
 /// What to measure.
 struct Plan {
+    which: Which,
     records: usize,
     repetitions: usize,
     dir: PathBuf,
 }
 
+/// Which benchmark.
+#[derive(Clone, Copy)]
+enum Which {
+    Quick,
+    Sqlite,
+}
+
 fn plan() -> Result<Plan, String> {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() != Some("quick") {
-        return Err("there is one benchmark: quick [--records N] [--repetitions N] [--dir DIR]".to_owned());
-    }
-    let mut plan = Plan { records: 10_000, repetitions: 5, dir: std::env::temp_dir() };
+    let which = match arguments.next().as_deref() {
+        Some("quick") => Which::Quick,
+        Some("sqlite") => Which::Sqlite,
+        _ => return Err("there are quick and sqlite, each with [--records N] [--repetitions N] [--dir DIR]".to_owned()),
+    };
+    let mut plan = Plan { which, records: 10_000, repetitions: 5, dir: std::env::temp_dir() };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
         let number = || value.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("{name} needs a number above 0"));
@@ -69,10 +81,12 @@ async fn measure(plan: &Plan) -> Result<Table, String> {
 fn run() -> Result<(), String> {
     let plan = plan()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-    let table = runtime.block_on(measure(&plan))?;
     println!("{}\n", machine::describe(&plan.dir));
-    println!("{} records; median of {} interleaved repetitions (fastest to slowest)\n", plan.records, plan.repetitions);
-    print!("{table}");
+    println!("{} records; median of {} interleaved repetitions\n", plan.records, plan.repetitions);
+    match plan.which {
+        Which::Quick => print!("{}", runtime.block_on(measure(&plan))?),
+        Which::Sqlite => runtime.block_on(sqlite::run(&plan))?,
+    }
     Ok(())
 }
 

@@ -1,14 +1,18 @@
 //! What can be typed: the global options and the list of commands.
 
+mod operate;
 mod read;
 mod store;
+mod transfer;
 mod wal;
 mod write;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
+pub(crate) use operate::{Completions, Schema, SchemaCommand};
 pub(crate) use read::{Count, Explain, Export, Get, Ls};
-pub(crate) use store::{Backup, Demo, Restore};
+pub(crate) use store::{Backup, Demo, Restore, Verify};
+pub(crate) use transfer::{Diff, Digest};
 pub(crate) use wal::{Wal, WalCommand};
 pub(crate) use write::{Create, Import, OnConflict, Rm, Set};
 
@@ -16,13 +20,13 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done                               6  not permitted
   1  other failure                      7  the store is damaged
-  2  usage, bad input, configuration    8  (kept for differences; no command gives it yet)
+  2  usage, bad input, configuration    8  catalogs differ
   3  not found                          9  unsupported
   4  conflict: taken, changed, exists   10 done in part
   5  unavailable: down, locked, full    130 stopped by Ctrl-C or SIGTERM, cleanly
 
 Data goes to stdout, talk and errors to stderr. A second Ctrl-C stops at once.
-With -o json or ndjson an error is one JSON object on stderr: error, kind, causes, hint, exit_code.";
+With -o json, ndjson or yaml an error is one JSON object on stderr: error, kind, causes, hint, exit_code.";
 
 /// The collection catalog of a vector database: import, list, filter, back up.
 #[derive(Debug, Parser)]
@@ -50,8 +54,10 @@ pub(crate) struct Global {
     pub(crate) namespace: Option<String>,
     /// How data is printed. Default: what suits the command, for people. A command refuses a format it does not have.
     #[arg(short, long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
-    #[arg(help = "How data is printed: table, json, ndjson, csv or name (the id alone). Default: table, or what the \
-                  command's own help says; a command refuses a format it does not have")]
+    #[arg(
+        help = "How data is printed: table, json, ndjson, csv, yaml or name (the id alone). Default: table, or what the \
+                  command's own help says; a command refuses a format it does not have"
+    )]
     pub(crate) output: Option<Format>,
     /// No talk and no progress on stderr; errors and questions stay.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -74,12 +80,14 @@ pub(crate) enum Format {
     Json,
     Ndjson,
     Csv,
+    Yaml,
     Name,
 }
 
 impl Format {
+    /// Whether it is for programs: JSON, or YAML, of which JSON is a part.
     pub(crate) fn is_json(self) -> bool {
-        matches!(self, Self::Json | Self::Ndjson)
+        matches!(self, Self::Json | Self::Ndjson | Self::Yaml)
     }
 
     pub(crate) const fn as_str(self) -> &'static str {
@@ -88,6 +96,7 @@ impl Format {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
+            Self::Yaml => "yaml",
             Self::Name => "name",
         }
     }
@@ -112,6 +121,16 @@ pub(crate) enum Command {
     /// Prints status (ready, read_only, degraded or down), cause, and latency in microseconds. A store that cannot be opened
     /// is down: missing, locked, damaged. Formats: table (default), json, ndjson, csv.
     Health,
+    /// Look the store over: limits, settings, free space, versions; each finding with what to do about it.
+    ///
+    /// Changes nothing. Exit code 1 when something does not work as it should; a store that does not open is looked at from
+    /// outside, and the exit code is that of the reason. Formats: table (default), json, yaml, ndjson (a finding a line), csv.
+    Doctor,
+    Schema(Schema),
+    /// Let the store do its housekeeping, as file:// writes a checkpoint. Exit code 9 where there is none to do.
+    ///
+    /// Formats: table (default: what was done), json, ndjson, csv, yaml.
+    Maintain,
     /// List the backends of this program: type, schemes, options, what each can do. Touches no catalog.
     ///
     /// Formats: table (default), json, ndjson, csv, name (the type alone).
@@ -119,8 +138,12 @@ pub(crate) enum Command {
     Explain(Explain),
     Backup(Backup),
     Restore(Restore),
+    Diff(Diff),
+    Digest(Digest),
+    Verify(Verify),
     Wal(Wal),
     Demo(Demo),
+    Completions(Completions),
     /// Print the versions: program, record format, keyword revision.
     ///
     /// Formats: table (default: the program's alone), json, ndjson, csv.
@@ -128,17 +151,24 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// The formats the command has; the first is its default.
+    /// The formats the command has; the first is its default. What has JSON also has YAML.
     pub(crate) fn formats(&self) -> &'static [Format] {
         use Format::{Csv, Json, Name, Ndjson, Table};
         match self {
             Self::Ls(_) | Self::Get(_) | Self::Backends => &[Table, Json, Ndjson, Csv, Name],
             Self::Create(_) | Self::Set(_) | Self::Backup(_) => &[Name, Table, Json, Ndjson, Csv],
-            Self::Count(_) | Self::Stats | Self::Health | Self::Explain(_) | Self::Version => {
-                &[Table, Json, Ndjson, Csv]
-            }
-            Self::Import(_) | Self::Restore(_) => &[Table, Json, Ndjson],
+            Self::Count(_)
+            | Self::Stats
+            | Self::Health
+            | Self::Explain(_)
+            | Self::Digest(_)
+            | Self::Verify(_)
+            | Self::Version => &[Table, Json, Ndjson, Csv],
+            Self::Import(_) | Self::Restore(_) | Self::Diff(_) => &[Table, Json, Ndjson],
             Self::Rm(_) => &[Table, Json, Ndjson, Name],
+            Self::Doctor | Self::Maintain => &[Table, Json, Ndjson, Csv],
+            Self::Schema(_) => &[Table, Json, Ndjson],
+            Self::Completions(_) => &[Table],
             Self::Wal(_) => &[Table, Json],
             Self::Export(_) | Self::Demo(_) => &[Ndjson],
         }
@@ -156,12 +186,19 @@ impl Command {
             Self::Count(_) => "count",
             Self::Stats => "stats",
             Self::Health => "health",
+            Self::Doctor => "doctor",
+            Self::Schema(_) => "schema",
+            Self::Maintain => "maintain",
             Self::Backends => "backends",
             Self::Explain(_) => "explain",
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Diff(_) => "diff",
+            Self::Digest(_) => "digest",
+            Self::Verify(_) => "verify",
             Self::Wal(_) => "wal",
             Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
             Self::Version => "version",
         }
     }

@@ -4,8 +4,8 @@ use clap::Args;
 
 /// Back the namespace up: a new directory below LOCATION, named by the backup's id.
 ///
-/// The portable archive: NDJSON and a manifest with counts and a BLAKE3 hash; it appears whole or not at all. Formats: name
-/// (default: the backup's id), table, json, ndjson, csv.
+/// The portable archive: compressed NDJSON in parts, and a manifest with counts and BLAKE3 hashes; it appears whole or not at
+/// all. Formats: name (default: the backup's id), table, json, ndjson, csv.
 #[derive(Args, Debug)]
 pub(crate) struct Backup {
     /// A directory, or file:// and a directory; made where it is missing.
@@ -30,6 +30,21 @@ pub(crate) struct Restore {
     /// Confirms --replace. Default: ask on a terminal, else refuse.
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Restore only the records that match, as in: owner = search AND tags:gpu. The backup is verified whole all the same.
+    /// Default: all.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+}
+
+/// Check a backup whole, without a catalog: every hash, every count, every record.
+///
+/// Exit code 7 when it is damaged, with the place; 3 when there is none. Formats: table (default), json, ndjson, csv.
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// The backup: LOCATION/ID. Or its location, and the id after it.
+    pub(crate) backup: String,
+    /// The backup's id, where the location alone stands before it. Default: the last part of BACKUP.
+    pub(crate) id: Option<String>,
 }
 
 /// Print sample records as NDJSON, the same for the same seed. Touches no catalog.

@@ -1,5 +1,7 @@
-//! backup and restore: a namespace as a whole.
+//! backup, restore and verify: a namespace as a whole.
 
+use proximadb_meta::archive::verify as verify_archive;
+use proximadb_meta::core::Error;
 use proximadb_meta::core::report::{BackupOptions, RestoreOptions};
 
 use super::session::Session;
@@ -33,7 +35,7 @@ pub(crate) async fn backup(s: &Session, location: &str) -> Result<u8> {
 pub(crate) struct Restore {
     id: String,
     location: String,
-    replace: bool,
+    options: RestoreOptions,
     yes: bool,
 }
 
@@ -42,11 +44,25 @@ impl Restore {
         if x.replace {
             talk.require_consent(x.yes, "restore --replace", "deletes what the namespace holds")?;
         }
-        Ok(Self { id: x.id, location: x.location, replace: x.replace, yes: x.yes })
+        let mut options = if x.replace { RestoreOptions::replacing() } else { RestoreOptions::default() };
+        options.filter = super::filter(x.filter.as_deref())?;
+        Ok(Self { id: x.id, location: x.location, options, yes: x.yes })
+    }
+
+    /// Restores into memory and forgets it: a backup that is missing or damaged must not leave a new, empty catalog behind.
+    pub(crate) async fn rehearse(&self) -> Result<()> {
+        let nowhere = proximadb_meta::connect("memory://").await?;
+        let rehearsed = nowhere.restore(&self.id, &self.location, RestoreOptions::default()).await;
+        // Without the words of where it was rehearsed.
+        let plain = |e: Error| {
+            let error = Error::new(e.kind(), e.message());
+            e.hint().map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint))
+        };
+        rehearsed.map(drop).map_err(|e| plain(e).into())
     }
 
     pub(crate) async fn run(self, s: &Session) -> Result<u8> {
-        if self.replace && !self.yes {
+        if self.options.replace && !self.yes {
             // A namespace that a failed restore left behind cannot be counted; it can be replaced.
             let what = match s.catalog.count_collections(None).await {
                 Ok(n) => format!("replace the namespace's {} by the backup {}?", collections(n), self.id),
@@ -61,13 +77,54 @@ impl Restore {
                 Some(true) => {}
             }
         }
-        let options = if self.replace { RestoreOptions::replacing() } else { RestoreOptions::default() };
         s.say(format_args!("restoring {} from {}", self.id, self.location));
-        let r = s.catalog.restore(&self.id, &self.location, options).await?;
+        let r = s.catalog.restore(&self.id, &self.location, self.options).await?;
         if s.format.is_json() {
             Report::new().with("records", r.records).with("replaced", r.replaced).print(s.format)?;
         }
         s.say(format_args!("restored and verified {}, replaced {}", collections(r.records), r.replaced));
         Ok(0)
     }
+}
+
+/// Where a backup lies and what its id is: LOCATION/ID, or the two apart in either order.
+fn place(x: &args::Verify) -> Result<(&str, &str)> {
+    let is_id = |text: &str| uuid::Uuid::try_parse(text).is_ok();
+    let found = match x.id.as_deref() {
+        Some(id) if is_id(id) => Some((&*x.backup, id)),
+        // As restore has them.
+        Some(location) => is_id(&x.backup).then_some((location, &*x.backup)),
+        None => match x.backup.trim_end_matches('/').rsplit_once('/') {
+            Some((location, id)) => is_id(id).then_some((if location.is_empty() { "/" } else { location }, id)),
+            None => is_id(&x.backup).then_some((".", &*x.backup)),
+        },
+    };
+    found.ok_or_else(|| {
+        let shown = x.id.as_deref().unwrap_or(&x.backup);
+        Error::invalid(format!("{shown:?} does not end with a backup's id"))
+            .with_hint("verify LOCATION/ID, or verify LOCATION ID; the id is the UUID that backup printed")
+            .into()
+    })
+}
+
+pub(crate) async fn verify(x: &args::Verify, format: Format, talk: &Talk) -> Result<u8> {
+    let (location, id) = place(x)?;
+    let v = verify_archive(location, id).await?;
+    let m = v.manifest;
+    talk.say(format_args!("verified {}, {} bytes in {} stored", collections(m.records), m.bytes, v.stored_bytes));
+    Report::new()
+        .with("id", m.id)
+        .with("location", location)
+        .with("format", m.format)
+        .with("namespace", m.namespace)
+        .with("created_at", m.created_at)
+        .with("records", m.records)
+        .with("bytes", m.bytes)
+        .with("blake3", m.blake3)
+        .with("parts", v.parts)
+        .with("stored_bytes", v.stored_bytes)
+        .with("compression", m.compression)
+        .with("snapshot", m.snapshot)
+        .print(format)?;
+    Ok(0)
 }

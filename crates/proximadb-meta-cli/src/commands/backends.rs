@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::Format;
 use crate::exit::Result;
-use crate::output::{Table, csv_line, line, out_error};
+use crate::output::{Table, csv_line, line, out_error, value};
 
 /// One registered backend. `can` is `None` where only a running server could answer.
 struct Row {
@@ -34,7 +34,7 @@ fn row(plugin: &dyn BackendPlugin) -> Row {
 }
 
 /// The yes-or-no capabilities by their names in the contract.
-fn abilities(c: &Capabilities) -> [(&'static str, bool); 12] {
+fn abilities(c: &Capabilities) -> [(&'static str, bool); 15] {
     [
         ("snapshot_list", c.snapshot_list),
         ("idempotency", c.idempotency),
@@ -46,8 +46,11 @@ fn abilities(c: &Capabilities) -> [(&'static str, bool); 12] {
         ("explain", c.explain),
         ("aggregate", c.aggregate),
         ("maintain", c.maintain),
+        ("schema", c.schema),
+        ("diagnose", c.diagnose),
         ("watch", c.watch),
         ("ranked_text", c.ranked_text),
+        ("digest", c.digest),
     ]
 }
 
@@ -107,7 +110,7 @@ const COLUMNS: [(&str, bool); 7] = [
 fn print(rows: &[Row], format: Format) -> Result<()> {
     let mut out = std::io::stdout();
     match format {
-        Format::Json => line(Value::Array(rows.iter().map(Row::json).collect())),
+        Format::Json | Format::Yaml => value(&rows.iter().map(Row::json).collect(), format),
         Format::Ndjson => rows.iter().try_for_each(|r| line(r.json())),
         Format::Name => rows.iter().try_for_each(|r| line(&r.kind)),
         Format::Csv => csv_line(COLUMNS.iter().map(|(title, _)| title.to_lowercase()))

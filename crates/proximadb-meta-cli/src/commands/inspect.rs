@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::args::Format;
 use crate::exit::Result;
 use crate::output::{Report, line};
+use crate::text::visible;
 
 /// Exit code of a store that is down.
 const DOWN: u8 = 5;
@@ -67,6 +68,15 @@ pub(crate) async fn health(s: &Session) -> Result<u8> {
         .with("latency_us", micros)
         .print(s.format)?;
     Ok(if h.status == HealthStatus::Down { DOWN } else { 0 })
+}
+
+pub(crate) async fn maintain(s: &Session) -> Result<u8> {
+    let done = s.catalog.maintain().await?;
+    match s.format {
+        Format::Table => line(visible(&done))?,
+        format => Report::new().with("done", done).print(format)?,
+    }
+    Ok(0)
 }
 
 /// A store that cannot be opened is down.

@@ -2,14 +2,20 @@
 
 mod archive;
 mod backends;
+mod completions;
 mod create;
 mod demo;
+mod diff;
+mod digest;
+mod doctor;
 mod export;
 mod get;
 mod import;
 mod inspect;
 mod ls;
+mod pair;
 mod rm;
+mod schema;
 mod session;
 mod set;
 mod version;
@@ -22,6 +28,7 @@ use crate::args::{Args, Command, Format};
 use crate::exit::Result;
 use crate::stop::{STOPPED, Stop};
 use crate::talk::Talk;
+use pair::Manner;
 use session::Session;
 
 /// A command whose arguments were checked.
@@ -37,8 +44,10 @@ enum Job {
     Stats,
     Health,
     Explain(Filter),
+    Maintain,
     Backup(String),
     Restore(archive::Restore),
+    Digest(u8),
 }
 
 /// What a command leaves behind.
@@ -56,8 +65,8 @@ impl Job {
     fn effect(&self) -> Effect {
         match self {
             Self::Import(_) | Self::Create(_) | Self::Restore(_) => Effect::Makes,
-            Self::Set(_) | Self::Rm(_) => Effect::Changes,
-            // A backup is written by a thread that completes in any case.
+            Self::Set(_) | Self::Rm(_) | Self::Maintain => Effect::Changes,
+            // What cannot be divided completes.
             Self::Backup(_) => Effect::Changes,
             _ => Effect::Reads,
         }
@@ -76,8 +85,10 @@ impl Job {
             Self::Stats => inspect::stats(s).await,
             Self::Health => inspect::health(s).await,
             Self::Explain(filter) => inspect::explain(s, filter).await,
+            Self::Maintain => inspect::maintain(s).await,
             Self::Backup(location) => archive::backup(s, &location).await,
             Self::Restore(x) => x.run(s).await,
+            Self::Digest(depth) => digest::run(s, depth).await,
         }
     }
 }
@@ -86,11 +97,34 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
     let format = format(&args)?;
     let stop =
         Stop::listen(talk).map_err(|e| crate::exit::Failure::Io("the signals cannot be taken over".to_owned(), e))?;
+    let global = args.global;
+    let place = || -> Result<_> {
+        let address = Address::resolve(global.uri.as_deref(), global.config_file.as_deref())?;
+        let namespace = address.namespace(global.namespace.as_deref())?;
+        Ok((address, namespace))
+    };
     let job = match args.command {
         Command::Demo(x) => return demo::run(&x, &stop),
         Command::Wal(x) => return wal::run(&x.what, format),
+        Command::Completions(x) => return completions::run(&x),
+        Command::Schema(x) => return schema::run(&x.what, &place()?.0, format, &talk, &stop).await,
+        Command::Doctor => {
+            let (address, namespace) = place()?;
+            return tokio::select! {
+                result = doctor::run(&address, namespace, format, talk, stop.clone()) => result,
+                () = stop.requested() => Ok(STOPPED),
+            };
+        }
+        Command::Verify(x) => {
+            return tokio::select! {
+                result = archive::verify(&x, format, &talk) => result,
+                () = stop.requested() => Ok(STOPPED),
+            };
+        }
         Command::Version => return version::run(format),
         Command::Backends => return backends::run(format),
+        Command::Diff(x) => return diff::Diff::new(&x, &global)?.run(&Manner { format, talk, stop }).await,
+        Command::Digest(x) => Job::Digest(x.depth),
         Command::Import(x) => Job::Import(import::Import::new(&x)?),
         Command::Export(x) => Job::Export(export::Export::new(x)?),
         Command::Ls(x) => Job::Ls(ls::Ls::new(&x)?),
@@ -102,11 +136,19 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Command::Stats => Job::Stats,
         Command::Health => Job::Health,
         Command::Explain(x) => Job::Explain(Filter::parse(&x.filter)?),
+        Command::Maintain => Job::Maintain,
         Command::Backup(x) => Job::Backup(x.location),
         Command::Restore(x) => Job::Restore(archive::Restore::new(x, &talk)?),
     };
-    let address = Address::resolve(args.global.uri.as_deref(), args.global.config_file.as_deref())?;
-    let namespace = address.namespace(args.global.namespace.as_deref())?;
+    let (address, namespace) = place()?;
+    if let Job::Restore(x) = &job
+        && address.would_be_new().is_some()
+    {
+        tokio::select! {
+            rehearsed = x.rehearse() => rehearsed?,
+            () = stop.requested() => return Ok(STOPPED),
+        }
+    }
     let effect = job.effect();
     let is_health = matches!(job, Job::Health);
     let session = tokio::select! {
@@ -137,10 +179,12 @@ fn format(args: &Args) -> Result<Format> {
     let known = args.command.formats();
     let default = known.first().copied().unwrap_or(Format::Table);
     let asked = args.global.output.unwrap_or(default);
-    if known.contains(&asked) {
+    let has_yaml = known.contains(&Format::Json);
+    if known.contains(&asked) || (asked == Format::Yaml && has_yaml) {
         return Ok(asked);
     }
-    let list: Vec<&str> = known.iter().map(|f| f.as_str()).collect();
+    let known = known.iter().copied().chain(has_yaml.then_some(Format::Yaml));
+    let list: Vec<&str> = known.map(Format::as_str).collect();
     Err(Error::invalid(format!("{} has no format {}", args.command.name(), asked.as_str()))
         .with_hint(format!("it has: {}", list.join(", ")))
         .into())

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use proximadb_meta::core::context::CallContext;
-use proximadb_meta::core::{Error, ErrorKind, MetadataBackend, Namespace, Result};
+use proximadb_meta::core::{MetadataBackend, Namespace, Result, Stack};
+use proximadb_meta::layers::TracingLayer;
 
 use crate::address::Address;
 use crate::args::Format;
@@ -29,15 +30,16 @@ impl Session {
         talk: Talk,
         stop: Stop,
     ) -> Result<Self> {
-        if let Some(directory) = address.would_be_new().filter(|_| !makes) {
-            let what = format!("there is no catalog at {}", directory.display());
-            return Err(Error::new(ErrorKind::NotFound, what).with_hint(
-                "import, create and restore make one; --uri, PXMETA_URI or proximadb-meta.toml names another",
-            ));
+        if !makes {
+            address.must_be_there()?;
         }
         tracing::debug!(address = address.config().redacted(), door = ?address.config().door(), "opening");
         let start = Instant::now();
-        let backend = proximadb_meta::open(address.config().clone()).await?;
+        let mut backend = proximadb_meta::open(address.config().clone()).await?;
+        // With -v each call shows itself, unless the configuration lets it do so already.
+        if tracing::enabled!(tracing::Level::INFO) && !address.is_traced() {
+            backend = Stack::new(backend).layer(&TracingLayer).build();
+        }
         let descriptor = backend.descriptor();
         let namespace_name = namespace.as_str().to_owned();
         tracing::info!(

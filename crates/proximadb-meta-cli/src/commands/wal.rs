@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::{Format, WalCommand};
 use crate::exit::{DAMAGED, PARTIAL, Result};
-use crate::output::line;
+use crate::output::{line, value};
 use crate::text::visible;
 
 pub(crate) fn run(what: &WalCommand, format: Format) -> Result<u8> {
@@ -52,9 +52,9 @@ fn print<T: Serialize>(found: &T, format: Format, show: fn(&T) -> Result<()>) ->
     if !format.is_json() {
         return show(found);
     }
-    let text = serde_json::to_string(found)
+    let found = serde_json::to_value(found)
         .map_err(|e| Error::new(ErrorKind::Internal, "the report has no JSON").with_source(e))?;
-    line(text)
+    value(&found, format)
 }
 
 /// A word of a report, as JSON has it.

@@ -4,12 +4,15 @@ mod cells;
 mod records;
 mod report;
 mod table;
+mod value;
+mod yaml;
 
 use std::io::{self, Write as _};
 
 pub(crate) use records::Printer;
 pub(crate) use report::Report;
 pub(crate) use table::Table;
+pub(crate) use value::value;
 
 use crate::exit::{Failure, Result};
 

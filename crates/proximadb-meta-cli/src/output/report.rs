@@ -29,7 +29,7 @@ impl Report {
 
     pub(crate) fn print(&self, format: Format) -> Result<()> {
         if format.is_json() {
-            return super::line(self.to_json());
+            return super::value(&self.to_json(), format);
         }
         let mut out = io::BufWriter::new(io::stdout());
         let cells = || self.0.iter().map(|(_, value)| cell(value));

@@ -8,6 +8,7 @@ mod guard;
 mod plan;
 mod prepare;
 mod read;
+mod search;
 mod write;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use crate::backend::MetadataBackend;
 use crate::capability::Capabilities;
 use crate::context::{Call, CallContext};
+use crate::digest::{Digest, DigestRequest};
 use crate::driver::{Driver, Key};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -31,6 +33,7 @@ use crate::report::{
     BackendStats, BackupFormat, BackupOptions, BackupReport, Descriptor, Explain, Finding, Health, HealthStatus,
     RestoreOptions, RestoreReport, SchemaAction, SchemaReport,
 };
+use crate::search::{Ranked, SearchRequest};
 use crate::time::{Clock, SystemClock};
 use guard::Kind;
 
@@ -245,6 +248,18 @@ impl<D: Driver> MetadataBackend for Contract<D> {
         };
         self.guarded("maintain", Kind::Write, work).await
     }
+
+    async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
+        let offered = self.capabilities().ranked_text;
+        let work = async {
+            if !offered {
+                return Err(Error::unsupported("this backend has no ranked search"));
+            }
+            self.ranked(request).await
+        };
+        self.guarded("search", Kind::Read, work).await
+    }
+
     async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
         let offered = self.capabilities().schema;
         let kind = if action == SchemaAction::Apply { Kind::Write } else { Kind::Read };
@@ -269,5 +284,17 @@ impl<D: Driver> MetadataBackend for Contract<D> {
             self.look_over().await
         };
         self.guarded("diagnose", Kind::Read, work).await
+    }
+
+    async fn digest(&self, request: DigestRequest) -> Result<Digest> {
+        let offered = self.capabilities().digest;
+        let work = async {
+            if !offered {
+                return Err(Error::unsupported("this backend has no digest"));
+            }
+            request.validate()?;
+            self.shared.driver.digest(&self.call(), request).await
+        };
+        self.guarded("digest", Kind::Read, work).await
     }
 }

@@ -12,26 +12,26 @@ use crate::record::CollectionMetadata;
 use crate::report::Explain;
 
 /// Records a page when the request does not say.
-const DEFAULT_PAGE: usize = 100;
+pub(super) const DEFAULT_PAGE: usize = 100;
 /// A scan with a residual asks for at least this many, since some will not match.
-const RESIDUAL_CHUNK: usize = 64;
+pub(super) const RESIDUAL_CHUNK: usize = 64;
 
-struct Query {
-    call: Call,
-    pushed: Option<Arc<Normal>>,
-    residual: Option<Normal>,
+pub(super) struct Query {
+    pub(super) call: Call,
+    pub(super) pushed: Option<Arc<Normal>>,
+    pub(super) residual: Option<Normal>,
     order: Order,
     explain: bool,
 }
 
 impl Query {
-    fn matches(&self, record: &CollectionMetadata) -> bool {
+    pub(super) fn matches(&self, record: &CollectionMetadata) -> bool {
         !record.is_expired(self.call.now) && self.residual.as_ref().is_none_or(|r| r.evaluate(record))
     }
 }
 
 impl<D: Driver> Contract<D> {
-    fn query(&self, filter: Option<&Filter>, order: Order) -> Result<Query> {
+    pub(super) fn query(&self, filter: Option<&Filter>, order: Order) -> Result<Query> {
         if !self.shared.driver.capabilities().orders.contains(&order.field()) {
             return Err(Error::unsupported(format!("this backend cannot order a list by {}", order.field())));
         }

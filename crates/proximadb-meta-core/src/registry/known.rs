@@ -19,7 +19,7 @@ pub struct KnownBackend {
 pub const KNOWN_BACKENDS: &[KnownBackend] = &[
     known("wal", &["file"], "wal", true),
     known("memory", &["memory"], "memory", true),
-    known("sqlite", &["sqlite"], "sqlite", false),
+    known("sqlite", &["sqlite"], "sqlite", true),
     known("postgresql", &["postgresql", "postgres"], "postgres", false),
     known("dynamodb", &["dynamodb"], "dynamo", false),
     known("mongodb", &["mongodb", "mongodb+srv"], "mongo", false),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionKind, OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, LayerPlugin, LocationKind};
+use proximadb_meta_core::report::SchemaAction;
 use proximadb_meta_core::{
     BackendRegistry, Error, ErrorKind, MetadataBackend, MetadataBackendConfig, MetadataBackendType, MetadataLayer,
     Result,
@@ -179,6 +180,21 @@ async fn a_configuration_of_another_registry_must_fit() {
     let early = MetadataBackendConfig::from_uri("memory://", &bare).unwrap();
     bare.register_layer(layer("cache", CACHE)).unwrap();
     assert_eq!(bare.open(early).await.unwrap().descriptor().location, "memory|");
+}
+
+#[tokio::test]
+async fn schema_and_examination_reach_the_chosen_backend_without_layers() {
+    let registry = registry();
+    let config = MetadataBackendConfig::from_uri("memory://?enable_caching=true", &registry).unwrap();
+    let e = registry.schema(&config, SchemaAction::Status).await.unwrap_err();
+    assert_eq!((e.kind(), e.operation(), e.backend()), (ErrorKind::Unsupported, Some("schema"), Some("fake")));
+    assert_eq!(registry.examine(&config).await.unwrap(), []);
+    let other = BackendRegistry::new();
+    assert_eq!(other.schema(&config, SchemaAction::Plan).await.unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(other.examine(&config).await.unwrap_err().kind(), ErrorKind::Config);
+    other.register(fake("memory", &["memory"], &[])).unwrap();
+    let e = other.examine(&config).await.unwrap_err();
+    assert!(e.message().contains("\"cache_ttl_seconds\""), "no layer knows it here: {e}");
 }
 
 /// Writes down what it is asked, and reads options as no plugin should.

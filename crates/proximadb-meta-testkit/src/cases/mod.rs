@@ -63,6 +63,7 @@ mod rule11_filter;
 mod rule12_text;
 mod rule13_errors;
 mod rule17_backup;
+mod rule19_digest;
 
 /// Every case of the rules, in their order.
 pub(crate) fn all() -> Vec<Case> {
@@ -80,6 +81,7 @@ pub(crate) fn all() -> Vec<Case> {
         rule12_text::all(),
         rule13_errors::all(),
         rule17_backup::all(),
+        rule19_digest::all(),
         crate::concurrency::all(),
         crate::cancel::all(),
         crate::history::all(),

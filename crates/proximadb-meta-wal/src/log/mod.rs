@@ -213,6 +213,7 @@ impl Log {
 
     fn poisoned(&mut self, doing: &str, e: io::Error) -> Error {
         let cause = failed(&*self.storage, doing, e);
+        tracing::error!(cause = cause.message(), "the log is poisoned: from now on this handle only reads");
         if !sabotaged(Sabotage::NotPoisoned) {
             self.poison = Some(cause.clone());
         }

@@ -7,7 +7,7 @@ use proximadb_meta_core::{Error, ErrorKind, Result};
 
 use super::{Covered, Log, MARKER_TEXT, NEW_TEXT, bad_marker, begin_segment};
 use crate::catalog::Catalog;
-use crate::files::{self, LOCK, MARKER, checkpoint_name, failed, numbers, segment_name, temporary_name};
+use crate::files::{self, LOCK, MARKER, checkpoint_name, failed, is_log_file, numbers, segment_name, temporary_name};
 use crate::frame::{FILE_HEADER, FileHeader, FileKind, damaged};
 use crate::recover::{self, State};
 use crate::sabotage::{Sabotage, sabotaged};
@@ -90,6 +90,7 @@ impl Log {
         let mut file = begin_segment(s, &header, &name).map_err(at("the first segment cannot be written"))?;
         files::give_name(s, &mut *file, &name).map_err(at("the first segment cannot be named"))?;
         files::write_file(s, MARKER, MARKER_TEXT).map_err(at("the marker cannot be written"))?;
+        tracing::info!(directory = %s.place().display(), "made a new log");
         let log = Self {
             storage,
             _lock: lock,
@@ -163,6 +164,17 @@ impl Log {
             .open_write(&segment_name(tail.header.number))
             .map_err(at("the last segment cannot be opened for writing"))?;
         if tail.end < bytes.len() && !sabotaged(Sabotage::TailLeft) {
+            // Zeros that were written ahead are cut off as well: nothing is lost with them.
+            let torn = bytes.get(tail.end..).unwrap_or_default().iter().any(|b| *b != 0);
+            if torn {
+                let (segment, bytes) = (tail.header.number, bytes.len() - tail.end);
+                tracing::warn!(
+                    segment,
+                    byte = tail.end,
+                    bytes,
+                    "cutting off a torn tail, which was never acknowledged"
+                );
+            }
             file.set_length(tail.end as u64).map_err(at("a torn tail cannot be cut off"))?;
         }
         // What was replayed may never have been synced, and later frames and segments will say that it was. If a sync of it
@@ -174,6 +186,8 @@ impl Log {
                 .map_err(at("the last group cannot be written again"))?;
         }
         file.sync_data().map_err(at("the last segment cannot be synced"))?;
+        let (segments, entries) = (live.len(), seq - covered.seq);
+        tracing::debug!(directory = %s.place().display(), segments, entries, seq, "replayed the log");
         let log = Self {
             storage,
             _lock: lock,
@@ -231,14 +245,9 @@ fn refuse_unmarked(s: &dyn Storage, names: &[String]) -> Result<()> {
 /// Removes what the checkpoint `first` covers, and what was never finished.
 fn clean_up(s: &dyn Storage, names: &[String], first: u64) -> Result<()> {
     let old = |of: fn(u64) -> String| numbers(names, of).into_iter().filter(|n| *n < first).map(of).collect::<Vec<_>>();
-    let unfinished = names.iter().filter(|n| n.strip_suffix(".tmp").is_some_and(is_ours)).cloned();
+    let unfinished = names.iter().filter(|n| n.ends_with(".tmp") && is_log_file(n)).cloned();
     for name in old(segment_name).into_iter().chain(old(checkpoint_name)).chain(unfinished) {
         s.remove(&name).map_err(|e| failed(s, "a file that is no longer needed cannot be removed", e))?;
     }
     Ok(())
-}
-
-fn is_ours(name: &str) -> bool {
-    let one = [name.to_owned()];
-    name == MARKER || !numbers(&one, segment_name).is_empty() || !numbers(&one, checkpoint_name).is_empty()
 }

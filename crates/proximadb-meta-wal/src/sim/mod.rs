@@ -20,7 +20,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crash::{Counts, Effort, Violation, crash_everywhere, fault_then_crash};
-use disk::SimDisk;
+pub(crate) use disk::SimDisk;
 use fault::{Fault, Plan};
 use workload::{End, Workload};
 
