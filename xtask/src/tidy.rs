@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-layers", &["proximadb-meta-core"]),
     ("proximadb-meta-memory", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
     ("proximadb-meta-wal", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
+    ("proximadb-meta-postgres", &["proximadb-meta-core", "proximadb-meta-archive"]),
     (
         "proximadb-meta",
         &[
@@ -28,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proximadb-meta-archive",
             "proximadb-meta-layers",
             "proximadb-meta-memory",
+            "proximadb-meta-postgres",
             "proximadb-meta-wal",
         ],
     ),
@@ -51,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-memory"]),
     ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
+    ("proximadb-meta-postgres", &["proximadb-meta-memory"]),
     ("proximadb-meta-transfer", &["proximadb-meta"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),
     ("umbrella-tests", &["proximadb-meta", "foreign-backend"]),

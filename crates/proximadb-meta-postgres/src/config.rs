@@ -251,6 +251,30 @@ impl PostgresOptions {
         Ok(Target { config, verify, shown })
     }
 
+    /// The same database and user on another host.
+    pub(crate) fn replica(&self, primary: &Target, endpoint: &str) -> Result<Target> {
+        let bad = || {
+            Error::new(ErrorKind::Config, format!("the replica {endpoint:?} is not an address"))
+                .with_hint("write it as host:5432")
+        };
+        if endpoint.contains(['/', '@', ',', '?']) {
+            return Err(bad());
+        }
+        let mut target = self.target(endpoint).map_err(|_| bad())?;
+        let (from, to) = (&primary.config, &mut target.config);
+        if let Some(user) = from.get_user() {
+            to.user(user);
+        }
+        if let Some(password) = from.get_password() {
+            to.password(password);
+        }
+        if let Some(database) = from.get_dbname() {
+            to.dbname(database);
+        }
+        to.target_session_attrs(TargetSessionAttrs::Any);
+        Ok(target)
+    }
+
     fn mode(&self, local: bool) -> TlsMode {
         self.tls.unwrap_or(match (local, self.root_certificate.is_some()) {
             (true, false) => TlsMode::Prefer,

@@ -1,40 +1,58 @@
 //! The driver: reads on any connection of the pool, writes through the writer's lanes.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned};
+use proximadb_meta_archive::Pages as _;
+use proximadb_meta_core::digest::DigestBuilder;
+use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Health, HealthStatus, RestoreOptions, RestoreReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, HealthStatus, RestoreOptions, RestoreReport,
     SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
-    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Durability, Error, ErrorKind, MetadataBackendType,
-    Order, Result,
+    BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
+    MetadataBackendType, Order, Ranked, Result,
 };
+
+use tokio_postgres::Row;
 
 use crate::config::{PostgresOptions, Target};
 use crate::error::{being_restored, damaged, failed};
 use crate::group::Unit;
 use crate::maintain::detached;
 use crate::pool::{Ask, Pool};
+use crate::replicas::Replicas;
 use crate::row::{Param, decode};
+use crate::snapshot::Snapshot;
 use crate::statements::Statements;
 use crate::writer::Writer;
 use crate::{maintain, scan, schema, tls};
 
 /// A catalog in a PostgreSQL database.
-#[derive(Debug)]
 pub struct PostgresDriver {
     descriptor: Descriptor,
     durability: Durability,
     pub(crate) options: Arc<PostgresOptions>,
+    pub(crate) target: Target,
+    pub(crate) replicas: Option<Arc<Replicas>>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) texts: Arc<Statements>,
     pub(crate) writer: Arc<Writer>,
     closed: AtomicBool,
+}
+
+impl fmt::Debug for PostgresDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresDriver")
+            .field("location", &self.descriptor.location)
+            .field("pool", &self.pool)
+            .field("replicas", &self.replicas)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Opens the catalog at an address: `user:password@host:port/database`, what follows `postgresql://`. The tables are made where
@@ -86,9 +104,13 @@ async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<P
     descriptor.store_version = Some(format!("PostgreSQL {version}"));
     let texts = Arc::new(Statements::new(&options.schema));
     let writer = Arc::new(Writer::new(pool.clone(), texts.clone(), options.isolation, options.write_lanes));
+    let replicas = replicas(&target, &options, &pool).await?;
     Pool::keep(&pool);
+    drop(client);
     Ok(Contract::new(PostgresDriver {
         descriptor,
+        target,
+        replicas,
         durability: if synced { Durability::Synced } else { Durability::Process },
         options,
         pool,
@@ -96,6 +118,21 @@ async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<P
         writer,
         closed: AtomicBool::new(false),
     }))
+}
+
+/// The pools of the replicas, looked at once.
+async fn replicas(target: &Target, options: &Arc<PostgresOptions>, primary: &Arc<Pool>) -> Result<Option<Arc<Replicas>>> {
+    if options.replicas.is_empty() {
+        return Ok(None);
+    }
+    let mut pools = Vec::new();
+    for endpoint in &options.replicas {
+        let target = options.replica(target, endpoint)?;
+        pools.push(connect(&target, options.clone()).await?);
+    }
+    let replicas = Arc::new(Replicas::new(primary.clone(), pools));
+    Replicas::watch(&replicas);
+    Ok(Some(replicas))
 }
 
 /// What every store of this backend can do.
@@ -109,12 +146,33 @@ pub(crate) fn capabilities(durability: Durability) -> Capabilities {
     c.explain = true;
     c.maintain = true;
     c.schema = true;
+    c.diagnose = true;
+    c.native_backup = true;
+    c.digest = true;
+    c.ranked_text = true;
     c
 }
 
 impl PostgresDriver {
     pub(crate) fn usable(&self) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) { Err(Error::closed()) } else { Ok(()) }
+    }
+
+    /// Reads from a replica where the call allows it and one is fresh enough; everybody else reads from the primary, and so does
+    /// who met a replica that fails.
+    async fn rows(&self, call: &Call, what: &str, ask: Ask<'_>) -> Result<Vec<Row>> {
+        if let (Some(staleness), Some(replicas), false) = (call.staleness, &self.replicas, call.restoring)
+            && let Some(pool) = replicas.choose(staleness)
+        {
+            match pool.rows(what, ask).await {
+                Ok(rows) => {
+                    replicas.reads.fetch_add(1, Ordering::Relaxed);
+                    return Ok(rows);
+                }
+                Err(_) => replicas.distrust(pool),
+            }
+        }
+        self.pool.rows(what, ask).await
     }
 }
 
@@ -124,7 +182,9 @@ impl Driver for PostgresDriver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        capabilities(self.durability)
+        let mut c = capabilities(self.durability);
+        c.stale_reads = self.replicas.is_some();
+        c
     }
 
     async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
@@ -136,14 +196,19 @@ impl Driver for PostgresDriver {
             (Key::Name(name), true) => (&self.texts.by_name_restoring, name),
         };
         let params: [Param; 2] = [Box::new(call.namespace.as_str().to_owned()), Box::new(value.to_owned())];
-        let rows = self.pool.rows("read a record", Ask::Prepared(text, &params)).await?;
+        let rows = self.rows(call, "read a record", Ask::Prepared(text, &params)).await?;
         rows.first().map(|row| decode(row)?.ok_or_else(being_restored)).transpose()
     }
 
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
         self.usable()?;
         let unit = Unit { namespace: call.namespace.clone(), unit, restoring: call.restoring };
-        self.writer.apply(unit).await
+        let applied = self.writer.apply(unit).await;
+        // Also after a failure: it may have been done.
+        if let Some(replicas) = &self.replicas {
+            replicas.wrote();
+        }
+        applied
     }
 
     fn push(&self, literal: &Literal) -> Push {
@@ -152,7 +217,17 @@ impl Driver for PostgresDriver {
 
     async fn scan(&self, call: &Call, scan: Scan) -> Result<Scanned> {
         self.usable()?;
-        scan::read(&self.pool, &self.texts.prefix, &call.namespace, call.restoring, &scan).await
+        let sql = scan::part(&self.texts.prefix, &call.namespace, call.restoring, &scan);
+        let bound = sql.bound();
+        let access = if scan.explain { scan::access(&self.pool, &sql).await? } else { "".into() };
+        let rows = if scan.filter.is_none() {
+            // A handful of texts: by order, with a place or without.
+            let params: Vec<Param> = bound.into_iter().map(|(p, _)| p).collect();
+            self.rows(call, "list records", Ask::Prepared(sql.as_str(), &params)).await?
+        } else {
+            self.rows(call, "list records", Ask::Typed(sql.as_str(), &bound)).await?
+        };
+        scan::scanned(&rows, &scan, access)
     }
 
     async fn mark_restoring(&self, call: &Call, on: bool) -> Result<()> {
@@ -217,12 +292,38 @@ impl Driver for PostgresDriver {
         .await
     }
 
+    async fn search(&self, call: &Call, search: Search) -> Result<Vec<Ranked>> {
+        self.usable()?;
+        crate::search::search(self, call, search).await
+    }
+
+    async fn diagnose(&self, _call: &Call) -> Result<Vec<Finding>> {
+        self.usable()?;
+        crate::diagnose::look(self).await
+    }
+
+    async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
+        self.usable()?;
+        let mut builder = DigestBuilder::new(&request, call.now)?;
+        let mut snapshot = Snapshot::begin(self, call).await?;
+        loop {
+            let part = snapshot.next_page().await?;
+            if part.is_empty() {
+                return Ok(builder.finish());
+            }
+            part.iter().try_for_each(|record| builder.add(record))?;
+        }
+    }
+
     async fn close(&self) -> Result<()> {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
         self.writer.close().await;
         self.pool.close();
+        if let Some(replicas) = &self.replicas {
+            replicas.close();
+        }
         Ok(())
     }
 }

@@ -10,6 +10,8 @@ use tokio_postgres::error::SqlState;
 
 /// What the driver says of a handshake that failed; it offers no other way to tell.
 const TLS: &str = "error performing TLS handshake";
+/// What the driver says when it lacks something that it needs to connect, as a password that the server asks for.
+const CONFIGURATION: &str = "invalid configuration";
 /// What the driver says when it could not authenticate by itself.
 const AUTHENTICATION: &str = "authentication error";
 
@@ -162,6 +164,9 @@ pub(crate) fn failed(what: &str, e: &tokio_postgres::Error) -> Error {
         Some(code) => kind_of(code),
         None if e.to_string() == AUTHENTICATION => {
             (ErrorKind::Unauthenticated, Some("the server wants a password, or another way to authenticate"))
+        }
+        None if e.to_string() == CONFIGURATION => {
+            (ErrorKind::Config, Some("give what is missing: a password as password=env:NAME or file:PATH"))
         }
         None if e.to_string() == TLS => of_handshake(e, &words),
         None => match io_of(e) {

@@ -48,6 +48,8 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::text("target_session_attrs", "any, read-write or read-only: which of several hosts will do"),
     OptionSpec::text("channel_binding", "disable, prefer or require"),
     OptionSpec::bool("load_balance_hosts", "whether several hosts are tried at random").with_default("false"),
+    OptionSpec::bool("enable_read_replicas", "whether reads of a scope with staleness may go to replicas").with_default("false"),
+    OptionSpec::list("read_replica_endpoints", "host:port of each replica"),
     OptionSpec::text("postgres_tools", "the directory of pg_dump and pg_restore; on the path if not given"),
 ];
 
@@ -152,8 +154,19 @@ fn settings(options: &Options) -> Result<PostgresOptions> {
         s.channel_binding = Some(choose("channel_binding", text, &names)?);
     }
     set(&mut s.load_balance_hosts, options.bool("load_balance_hosts")?);
+    s.replicas = replicas(options)?;
     s.tools = path("postgres_tools")?;
     Ok(s)
+}
+
+fn replicas(options: &Options) -> Result<Vec<String>> {
+    let endpoints = options.list("read_replica_endpoints")?.unwrap_or_default();
+    match options.bool("enable_read_replicas")? {
+        Some(true) if endpoints.is_empty() => Err(Error::new(ErrorKind::Config, "read replicas are on, but none is named")
+            .with_hint("name them as read_replica_endpoints, host:port each")),
+        Some(true) => Ok(endpoints.to_vec()),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

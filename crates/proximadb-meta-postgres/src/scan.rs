@@ -11,7 +11,7 @@ use crate::error::{being_restored, damaged};
 use crate::filter::condition;
 use crate::plan::Record;
 use crate::pool::{Ask, Pool};
-use crate::row::{COLUMNS, Param, decode};
+use crate::row::{COLUMNS, decode};
 use crate::sql::Sql;
 use crate::statements::guard;
 
@@ -60,32 +60,16 @@ pub(crate) fn records(rows: &[Row]) -> Result<Vec<Record>> {
     rows.iter().map(|row| decode(row)?.ok_or_else(being_restored)).collect()
 }
 
-/// Reads a part of a list.
-pub(crate) async fn read(
-    pool: &Pool,
-    prefix: &str,
-    namespace: &Namespace,
-    restoring: bool,
-    scan: &Scan,
-) -> Result<Scanned> {
-    let sql = part(prefix, namespace, restoring, scan);
-    let bound = sql.bound();
-    let access = if scan.explain { access(pool, &sql).await? } else { "".into() };
-    let rows = if scan.filter.is_none() {
-        // A handful of texts: by order, with a place or without.
-        let params: Vec<Param> = bound.into_iter().map(|(p, _)| p).collect();
-        pool.rows("list records", Ask::Prepared(sql.as_str(), &params)).await?
-    } else {
-        pool.rows("list records", Ask::Typed(sql.as_str(), &bound)).await?
-    };
-    let records = records(&rows)?;
+/// What the rows of a part are.
+pub(crate) fn scanned(rows: &[Row], scan: &Scan, access: Arc<str>) -> Result<Scanned> {
+    let records = records(rows)?;
     let next = records.last().filter(|_| records.len() >= scan.limit).map(|r| Position::after(r, scan.order));
     let examined = records.len() as u64;
     Ok(Scanned::new(records, next, examined, access))
 }
 
 /// How PostgreSQL answers a statement, in its own words.
-async fn access(pool: &Pool, statement: &Sql) -> Result<Arc<str>> {
+pub(crate) async fn access(pool: &Pool, statement: &Sql) -> Result<Arc<str>> {
     let explain = format!("EXPLAIN (COSTS OFF) {}", statement.as_str());
     let rows = pool.rows("explain the list", Ask::Typed(&explain, &statement.bound())).await?;
     let lines: std::result::Result<Vec<&str>, _> = rows.iter().map(|row| row.try_get(0)).collect();

@@ -55,6 +55,13 @@ pub(crate) async fn read(driver: &PostgresDriver, call: &Call) -> Result<Backend
         ("table_bytes", table),
         ("write_retries", of(&progress.retries)),
     ];
+    let mut numbers = numbers.to_vec();
+    if let Some(replicas) = &driver.replicas {
+        let (all, usable) = replicas.counts();
+        let reads = of(&replicas.reads);
+        numbers.extend([("replica_reads", reads), ("replicas", all as u64), ("replicas_usable", usable as u64)]);
+        numbers.sort_unstable();
+    }
     stats.more = numbers.into_iter().map(|(name, n)| Stat { name, value: Measured::exact(n) }).collect();
     Ok(stats)
 }
