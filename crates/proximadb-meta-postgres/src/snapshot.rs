@@ -47,6 +47,9 @@ impl Pages for Snapshot<'_> {
         let part = scan::records(&rows.map_err(|e| failed("read the records", &e))?)?;
         self.scan.after = part.last().map(|r| Position::after(r, self.scan.order));
         self.is_over = part.len() < PART;
+        if self.is_over {
+            self.client.batch_execute("COMMIT").await.map_err(|e| failed("read the records", &e))?;
+        }
         Ok(part)
     }
 }

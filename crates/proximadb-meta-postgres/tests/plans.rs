@@ -82,11 +82,17 @@ async fn filled() -> (Arc<dyn MetadataBackend>, proximadb_meta_testkit::Opened) 
 
 /// What is wrong with a plan: the table is read from end to end, or a whole namespace by its index.
 fn flaw(access: &str) -> Option<&str> {
-    let lines: Vec<&str> = access.lines().map(str::trim).collect();
-    let whole = |line: &&str| {
-        line.contains("Seq Scan on collections") || *line == "Index Cond: (namespace = ''::text)"
-    };
-    lines.into_iter().find(whole)
+    let mut scanned = "";
+    for line in access.lines().map(str::trim) {
+        if line.contains(" Scan ") {
+            scanned = line;
+        }
+        let of_ours = scanned.contains("collections") && line == "Index Cond: (namespace = ''::text)";
+        if of_ours || line.contains("Seq Scan on collections") {
+            return Some(line);
+        }
+    }
+    None
 }
 
 #[tokio::test]

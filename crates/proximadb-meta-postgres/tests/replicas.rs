@@ -59,8 +59,11 @@ async fn a_replica_serves_who_allows_it_and_nobody_else() {
     let replica = fixture::connect(&std::env::var("PXMETA_TEST_POSTGRES_REPLICA_URL").unwrap()).await.unwrap();
     let other = open(&schema, &[]).await;
     // The replica has replayed a position that was noted after our write.
+    let mut reads = 0;
     while replica_reads(&catalog).await == 0 {
         assert_eq!(stale.count_collections(None).await.unwrap(), 1);
+        reads += 1;
+        assert!(reads < 20_000, "the standby does not follow the server under test");
     }
     replica.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
     let paused = "SELECT pg_get_wal_replay_pause_state()";

@@ -5,7 +5,7 @@ mod fixture;
 use std::sync::Arc;
 
 use proximadb_meta_core::{
-    CollectionMetadata, ConfigJson, DistanceMetric, Filter, IndexingAlgorithm, ListRequest, MetadataBackend, Operation,
+    CollectionMetadata, ConfigJson, DistanceMetric, Filter, IndexingAlgorithm, ListRequest, Operation,
     Order, PutIf, Result, SystemClock,
 };
 use proximadb_meta_testkit::Fixture as _;
