@@ -73,7 +73,8 @@ async fn of_sync(client: &Client) -> Finding {
 }
 
 async fn of_tls(client: &Client) -> Finding {
-    let text = "SELECT CASE WHEN ssl THEN concat(version, ', ', cipher) END FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let text =
+        "SELECT CASE WHEN ssl THEN concat(version, ', ', cipher) END FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     match one::<Option<String>>(client, text).await {
         Ok(Some(found)) => Finding::ok("tls", found),
         Ok(None) => Finding::note(

@@ -10,8 +10,8 @@ use proximadb_meta_core::digest::DigestBuilder;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
-    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, HealthStatus, RestoreOptions, RestoreReport,
-    SchemaAction, SchemaReport,
+    BackendStats, BackupOptions, BackupReport, Descriptor, Finding, Health, HealthStatus, RestoreOptions,
+    RestoreReport, SchemaAction, SchemaReport,
 };
 use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
@@ -121,7 +121,11 @@ async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<P
 }
 
 /// The pools of the replicas, looked at once.
-async fn replicas(target: &Target, options: &Arc<PostgresOptions>, primary: &Arc<Pool>) -> Result<Option<Arc<Replicas>>> {
+async fn replicas(
+    target: &Target,
+    options: &Arc<PostgresOptions>,
+    primary: &Arc<Pool>,
+) -> Result<Option<Arc<Replicas>>> {
     if options.replicas.is_empty() {
         return Ok(None);
     }

@@ -48,7 +48,8 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::text("target_session_attrs", "any, read-write or read-only: which of several hosts will do"),
     OptionSpec::text("channel_binding", "disable, prefer or require"),
     OptionSpec::bool("load_balance_hosts", "whether several hosts are tried at random").with_default("false"),
-    OptionSpec::bool("enable_read_replicas", "whether reads of a scope with staleness may go to replicas").with_default("false"),
+    OptionSpec::bool("enable_read_replicas", "whether reads of a scope with staleness may go to replicas")
+        .with_default("false"),
     OptionSpec::list("read_replica_endpoints", "host:port of each replica"),
     OptionSpec::text("postgres_tools", "the directory of pg_dump and pg_restore; on the path if not given"),
 ];
@@ -162,8 +163,10 @@ fn settings(options: &Options) -> Result<PostgresOptions> {
 fn replicas(options: &Options) -> Result<Vec<String>> {
     let endpoints = options.list("read_replica_endpoints")?.unwrap_or_default();
     match options.bool("enable_read_replicas")? {
-        Some(true) if endpoints.is_empty() => Err(Error::new(ErrorKind::Config, "read replicas are on, but none is named")
-            .with_hint("name them as read_replica_endpoints, host:port each")),
+        Some(true) if endpoints.is_empty() => {
+            Err(Error::new(ErrorKind::Config, "read replicas are on, but none is named")
+                .with_hint("name them as read_replica_endpoints, host:port each"))
+        }
         Some(true) => Ok(endpoints.to_vec()),
         _ => Ok(Vec::new()),
     }

@@ -85,7 +85,7 @@ impl Replicas {
         let rows = replica.pool.rows("ask a replica for its position", Ask::Prepared(text, &[])).await;
         let replayed = rows.and_then(|rows| {
             let follows = rows.first().and_then(|r| r.try_get(1).ok()).unwrap_or(false);
-            Ok(follows.then(|| lsn(&rows, 0)).transpose()?)
+            follows.then(|| lsn(&rows, 0)).transpose()
         });
         let has = match replayed {
             Ok(Some(replayed)) => {

@@ -186,7 +186,8 @@ async fn batches_are_whole_or_absent_when_the_server_ends_connections() {
         let (raw, name) = (fixture::raw().await.unwrap(), schema.0.clone());
         tokio::spawn(async move {
             for _ in 0..60 {
-                let killed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
+                let killed =
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
                 raw.query_one(killed, &[&name]).await.unwrap();
                 tokio::task::yield_now().await;
             }
@@ -212,7 +213,9 @@ async fn batches_are_whole_or_absent_when_the_server_ends_connections() {
         let found = all.iter().filter(|r| r.name.starts_with(&prefix)).count();
         match answer {
             Ok(()) => assert_eq!(found, 5, "{prefix}: acknowledged"),
-            Err(e) if e.retry() == Retry::UnknownOutcome => assert!(found == 0 || found == 5, "{prefix}: {found}, {e:?}"),
+            Err(e) if e.retry() == Retry::UnknownOutcome => {
+                assert!(found == 0 || found == 5, "{prefix}: {found}, {e:?}")
+            }
             Err(e) => assert_eq!(found, 0, "{prefix}: {e:?}"),
         }
     }

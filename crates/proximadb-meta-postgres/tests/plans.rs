@@ -34,7 +34,7 @@ const STANDARD: [&str; 23] = [
     "owner = owner-7 OR tags:rare",
     "config.rare.m = 16",
     "config.rare.m >= 15 AND config.rare.m < 17",
-    "config.rare.kind != other",
+    "config.rare.kind != \"other\"",
     "config.rare.m:*",
 ];
 

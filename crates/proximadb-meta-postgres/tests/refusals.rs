@@ -130,7 +130,8 @@ async fn tables_of_others_and_newer_ones_are_left_as_they_are() {
     fixture::execute(&format!("CREATE SCHEMA {name}; CREATE TABLE {name}.collections (a int)")).await.unwrap();
     let e = refused(&address, options.clone()).await;
     check(&e, ErrorKind::Config, "another program", "nothing was changed");
-    let four = "CREATE TABLE s.store (x int); CREATE TABLE s.restoring (x int); CREATE TABLE s.schema_migrations (x int)";
+    let four =
+        "CREATE TABLE s.store (x int); CREATE TABLE s.restoring (x int); CREATE TABLE s.schema_migrations (x int)";
     fixture::execute(&four.replace("s.", &format!("{name}."))).await.unwrap();
     let e = refused(&address, options.clone()).await;
     check(&e, ErrorKind::Config, "another program", "nothing was changed");
@@ -175,7 +176,8 @@ async fn rights_that_are_missing_are_told() {
     let e = refused(&theirs, options.clone()).await;
     check(&e, ErrorKind::PermissionDenied, "permission denied", "grant");
     // It may read, and not write.
-    let grant = format!("GRANT USAGE ON SCHEMA {name} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role}");
+    let grant =
+        format!("GRANT USAGE ON SCHEMA {name} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role}");
     fixture::execute(&grant).await.unwrap();
     let reader = proximadb_meta_postgres::open_with(&theirs, options).await.unwrap().into_backend();
     assert_eq!(reader.count_collections(None).await.unwrap(), 0);

@@ -5,8 +5,8 @@ mod fixture;
 use std::sync::Arc;
 
 use proximadb_meta_core::{
-    CollectionMetadata, ConfigJson, DistanceMetric, Filter, IndexingAlgorithm, ListRequest, Operation,
-    Order, PutIf, Result, SystemClock,
+    CollectionMetadata, ConfigJson, DistanceMetric, Filter, IndexingAlgorithm, ListRequest, Operation, Order, PutIf,
+    Result, SystemClock,
 };
 use proximadb_meta_testkit::Fixture as _;
 use proximadb_meta_testkit::scripts::{Scripts, run_scripts};
@@ -21,9 +21,54 @@ fn random_scripts_equal_the_model() {
 
 /// What databases, drivers and their escapes trip over.
 const PIECES: [&str; 48] = [
-    "'", "''", "\"", "\\", "\\\\", "%", "_", "$1", "$$", ";", "--", "/*", "*/", "E'\\n'", "NULL", "null", "true", "{}", "[]",
-    "{\"a\":1}", "@", "?", "@?", "&&", "||", "()", "\u{feff}", "\u{200d}", "\u{202e}", "é", "e\u{301}", "İ", "ß", "ﬁ", "Σ", "中文",
-    "👩\u{200d}🔬", "\u{10ffff}", "\u{e000}", "\u{d7ff}", " ", "a", "B", "0", "1e999", "-0", "\u{a0}", "DROP TABLE collections",
+    "'",
+    "''",
+    "\"",
+    "\\",
+    "\\\\",
+    "%",
+    "_",
+    "$1",
+    "$$",
+    ";",
+    "--",
+    "/*",
+    "*/",
+    "E'\\n'",
+    "NULL",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "{\"a\":1}",
+    "@",
+    "?",
+    "@?",
+    "&&",
+    "||",
+    "()",
+    "\u{feff}",
+    "\u{200d}",
+    "\u{202e}",
+    "é",
+    "e\u{301}",
+    "İ",
+    "ß",
+    "ﬁ",
+    "Σ",
+    "中文",
+    "👩\u{200d}🔬",
+    "\u{10ffff}",
+    "\u{e000}",
+    "\u{d7ff}",
+    " ",
+    "a",
+    "B",
+    "0",
+    "1e999",
+    "-0",
+    "\u{a0}",
+    "DROP TABLE collections",
 ];
 
 struct Dice(u64);
@@ -52,7 +97,8 @@ fn record(i: usize, dice: &mut Dice) -> CollectionMetadata {
     let (key, value) = (serde_json::to_string(&dice.text()).unwrap(), serde_json::to_string(&dice.text()).unwrap());
     let numbers = ["0.1", "-7", "1e300", "5e-324", "9007199254740991", "true", "null", "[1]", "2.5"];
     let number = numbers[dice.below(numbers.len())];
-    r.config = ConfigJson::parse(&format!("{{{key}:{value},\"n\":{number},\"deep\":{{{key}:{number}}}}}")).unwrap_or_default();
+    r.config =
+        ConfigJson::parse(&format!("{{{key}:{value},\"n\":{number},\"deep\":{{{key}:{number}}}}}")).unwrap_or_default();
     r
 }
 

@@ -50,7 +50,9 @@ impl Replacement {
              CREATE TEMPORARY TABLE proximadb_restored ON COMMIT DROP AS SELECT {columns} FROM {prefix}collections LIMIT 0"
         );
         client.batch_execute(&begin).await.map_err(wrong)?;
-        let present = format!("SELECT count(*) FROM {prefix}collections WHERE namespace = $1 AND (expires_at IS NULL OR expires_at > $2)");
+        let present = format!(
+            "SELECT count(*) FROM {prefix}collections WHERE namespace = $1 AND (expires_at IS NULL OR expires_at > $2)"
+        );
         let row = client.query_one(&present, &[&self.namespace.as_str(), &Instant(self.now)]).await.map_err(wrong)?;
         let present: i64 = row.try_get(0).map_err(wrong)?;
         if present > 0 && !self.replace {

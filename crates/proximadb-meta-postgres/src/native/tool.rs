@@ -27,7 +27,8 @@ impl Tool {
     pub(super) async fn find(name: &'static str, options: &PostgresOptions) -> Result<Self> {
         let path = options.tools.as_ref().map_or_else(|| PathBuf::from(name), |dir| dir.join(name));
         let hint = "install PostgreSQL's client programs, or name their directory as postgres_tools; nothing was begun";
-        let missing = |why: String| Error::new(ErrorKind::Config, format!("{name} cannot be run: {why}")).with_hint(hint);
+        let missing =
+            |why: String| Error::new(ErrorKind::Config, format!("{name} cannot be run: {why}")).with_hint(hint);
         let said = Command::new(&path).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output().await;
         let said = said.map_err(|e| missing(e.to_string()))?;
         let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
@@ -83,7 +84,9 @@ impl Tool {
         command.env("PGSSLKEY", options.client_key.as_ref().unwrap_or(&none));
         match (&options.root_certificate, mode) {
             (Some(path), _) => command.env("PGSSLROOTCERT", path),
-            (None, "verify-ca" | "verify-full") if self.major() >= KNOWS_SYSTEM => command.env("PGSSLROOTCERT", "system"),
+            (None, "verify-ca" | "verify-full") if self.major() >= KNOWS_SYSTEM => {
+                command.env("PGSSLROOTCERT", "system")
+            }
             (None, "verify-ca" | "verify-full") => {
                 let what = format!("{} is too old to trust the authorities of the system", self.version);
                 return Err(Error::new(ErrorKind::Config, what)
