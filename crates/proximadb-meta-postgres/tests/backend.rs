@@ -24,7 +24,7 @@ fn put(name: &str) -> Operation {
 }
 
 fn settings(schema: &fixture::Schema) -> (String, PostgresOptions) {
-    let (address, mut options) = fixture::server().unwrap();
+    let (address, mut options) = fixture::server().expect("the test can go on");
     options.schema = schema.0.clone();
     (address, options)
 }
@@ -35,12 +35,12 @@ fn fresh() -> fixture::Schema {
 
 async fn open(schema: &fixture::Schema) -> Arc<dyn MetadataBackend> {
     let (address, options) = settings(schema);
-    proximadb_meta_postgres::open_with(&address, options).await.unwrap().into_backend()
+    proximadb_meta_postgres::open_with(&address, options).await.expect("the test can go on").into_backend()
 }
 
 async fn number(catalog: &Arc<dyn MetadataBackend>, name: &str) -> u64 {
-    let stats = catalog.get_stats().await.unwrap();
-    stats.more.iter().find(|s| s.name == name).map(|s| s.value.value).unwrap()
+    let stats = catalog.get_stats().await.expect("the test can go on");
+    stats.more.iter().find(|s| s.name == name).map(|s| s.value.value).expect("the test can go on")
 }
 
 #[test]

@@ -23,28 +23,29 @@ fn authority(dir: &Path, name: &str) -> Authority {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, name);
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
+    let key = KeyPair::generate().expect("the test can go on");
+    let certificate = params.self_signed(&key).expect("the test can go on");
     let file = dir.join(format!("{name}.crt"));
-    std::fs::write(&file, certificate.pem()).unwrap();
+    std::fs::write(&file, certificate.pem()).expect("the test can go on");
     Authority { issuer: Issuer::new(params, key), file }
 }
 
 /// A server with a certificate of `authority` for `host`, valid in these years; where it listens.
 async fn server(authority: &Authority, host: &str, from: i32, until: i32) -> String {
-    let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+    let mut params = CertificateParams::new([host.to_owned()]).expect("the test can go on");
     (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &authority.issuer).unwrap();
+    let key = KeyPair::generate().expect("the test can go on");
+    let certificate = params.signed_by(&key, &authority.issuer).expect("the test can go on");
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("the test can go on")
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    let (listener, acceptor) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), TlsAcceptor::from(Arc::new(config)));
-    let port = listener.local_addr().unwrap().port();
+        .expect("the test can go on");
+    let (listener, acceptor) =
+        (TcpListener::bind("127.0.0.1:0").await.expect("the test can go on"), TlsAcceptor::from(Arc::new(config)));
+    let port = listener.local_addr().expect("the test can go on").port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();

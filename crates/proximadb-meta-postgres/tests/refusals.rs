@@ -33,12 +33,12 @@ struct Parts {
 }
 
 fn parts() -> (Parts, String, PostgresOptions) {
-    let (address, mut options) = fixture::server().unwrap();
+    let (address, mut options) = fixture::server().expect("the test can go on");
     options.schema = fixture::fresh_schema();
     options.connect_timeout = Duration::from_secs(5);
-    let (credentials, rest) = address.rsplit_once('@').unwrap();
-    let (host, database) = rest.split_once('/').unwrap();
-    let user = credentials.split(':').next().unwrap().to_owned();
+    let (credentials, rest) = address.rsplit_once('@').expect("the test can go on");
+    let (host, database) = rest.split_once('/').expect("the test can go on");
+    let user = credentials.split(':').next().expect("the test can go on").to_owned();
     (Parts { user, host: host.to_owned(), database: database.to_owned() }, address, options)
 }
 

@@ -11,9 +11,9 @@ use proximadb_meta_core::{CallContext, CollectionMetadata, DistanceMetric, Error
 fn standby() -> String {
     let url = std::env::var("PXMETA_TEST_POSTGRES_REPLICA_URL")
         .expect("PXMETA_TEST_POSTGRES_REPLICA_URL names a standby of the server under test");
-    let (address, _) = fixture::parse(&url).unwrap();
-    let (_, rest) = address.rsplit_once('@').unwrap();
-    rest.split('/').next().unwrap().to_owned()
+    let (address, _) = fixture::parse(&url).expect("the test can go on");
+    let (_, rest) = address.rsplit_once('@').expect("the test can go on");
+    rest.split('/').next().expect("the test can go on").to_owned()
 }
 
 fn record(name: &str) -> CollectionMetadata {
@@ -23,21 +23,21 @@ fn record(name: &str) -> CollectionMetadata {
 }
 
 async fn open(schema: &fixture::Schema, replicas: &[String]) -> Arc<dyn MetadataBackend> {
-    let (address, mut options) = fixture::server().unwrap();
+    let (address, mut options) = fixture::server().expect("the test can go on");
     options.schema = schema.0.clone();
     options.replicas = replicas.to_vec();
-    proximadb_meta_postgres::open_with(&address, options).await.unwrap().into_backend()
+    proximadb_meta_postgres::open_with(&address, options).await.expect("the test can go on").into_backend()
 }
 
 async fn replica_reads(catalog: &Arc<dyn MetadataBackend>) -> u64 {
-    let stats = catalog.get_stats().await.unwrap();
-    stats.more.iter().find(|s| s.name == "replica_reads").map(|s| s.value.value).unwrap()
+    let stats = catalog.get_stats().await.expect("the test can go on");
+    stats.more.iter().find(|s| s.name == "replica_reads").map(|s| s.value.value).expect("the test can go on")
 }
 
 /// Reads through a scope with staleness until the answer is as wanted.
 async fn until(stale: &Arc<dyn MetadataBackend>, wanted: u64) -> bool {
     for _ in 0..2000 {
-        if stale.count_collections(None).await.unwrap() == wanted {
+        if stale.count_collections(None).await.expect("the test can go on") == wanted {
             return true;
         }
         tokio::task::yield_now().await;

@@ -94,7 +94,10 @@ fn record(i: usize, dice: &mut Dice) -> CollectionMetadata {
     r.owner = (dice.below(3) > 0).then(|| dice.text().into());
     r.tags = (0..dice.below(3)).map(|_| dice.text()).collect();
     r.description = (dice.below(3) > 0).then(|| format!("{}\n\t{}", dice.text(), dice.text()).into());
-    let (key, value) = (serde_json::to_string(&dice.text()).unwrap(), serde_json::to_string(&dice.text()).unwrap());
+    let (key, value) = (
+        serde_json::to_string(&dice.text()).expect("the test can go on"),
+        serde_json::to_string(&dice.text()).expect("the test can go on"),
+    );
     let numbers = ["0.1", "-7", "1e300", "5e-324", "9007199254740991", "true", "null", "[1]", "2.5"];
     let number = numbers[dice.below(numbers.len())];
     r.config =
@@ -126,7 +129,7 @@ fn answer(listed: Result<Vec<Arc<CollectionMetadata>>>) -> std::result::Result<V
 }
 
 fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap()
+    serde_json::to_string(text).expect("the test can go on")
 }
 
 #[tokio::test]
