@@ -26,6 +26,17 @@ pub(crate) async fn look(driver: &PostgresDriver) -> Result<Vec<Finding>> {
     ])
 }
 
+/// Looks at a server on which no catalog was opened, and changes nothing.
+pub(crate) async fn examine(client: &Client, schema: &str, pool_size: usize) -> Vec<Finding> {
+    vec![
+        of_version(client).await,
+        of_layout(client, schema).await,
+        of_sync(client).await,
+        of_tls(client).await,
+        of_connections(client, pool_size).await,
+    ]
+}
+
 /// What cannot be looked at is a finding too.
 fn unread(subject: &str, e: &Error) -> Finding {
     let fix = e.hint().unwrap_or("look at the server's log");

@@ -63,8 +63,13 @@ pub(crate) fn is_contention(e: &tokio_postgres::Error) -> bool {
     .any(|s| e.code() == Some(s))
 }
 
-/// Whether the connection is gone, or about to be.
+/// Whether another connection may do what this one could not: it is gone, or leads to what is no primary any more.
 pub(crate) fn is_lost(e: &tokio_postgres::Error) -> bool {
+    is_broken(e) || e.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+}
+
+/// Whether the connection is gone, or about to be.
+fn is_broken(e: &tokio_postgres::Error) -> bool {
     match e.code() {
         Some(code) => {
             code.code().starts_with("08")
@@ -77,7 +82,7 @@ pub(crate) fn is_lost(e: &tokio_postgres::Error) -> bool {
 /// Whether a commit that ended like this may have taken place all the same.
 pub(crate) fn is_ambiguous(e: &tokio_postgres::Error) -> bool {
     match e.code() {
-        Some(code) => is_lost(e) || *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN,
+        Some(code) => is_broken(e) || *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN,
         // No answer, or one that cannot be read.
         None => true,
     }

@@ -44,3 +44,8 @@ pub use config::{Isolation, PostgresOptions, TlsMode};
 pub use driver::{PostgresDriver, open, open_with};
 pub use plugin::{PostgresPlugin, register};
 pub use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

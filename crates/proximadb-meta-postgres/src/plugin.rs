@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
-use proximadb_meta_core::report::{SchemaAction, SchemaReport};
+use proximadb_meta_core::report::{Finding, SchemaAction, SchemaReport};
 use proximadb_meta_core::{Capabilities, Durability, Error, ErrorKind, MetadataBackend, MetadataBackendType, Result};
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use crate::config::{Isolation, PostgresOptions, TlsMode, choose};
-use crate::{driver, schema};
+use crate::pool::Pool;
+use crate::{diagnose, driver, schema};
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::secret("password", "the password, where it is not in the connection string"),
@@ -95,18 +96,37 @@ impl BackendPlugin for PostgresPlugin {
 
     async fn schema(&self, options: Options, action: SchemaAction) -> Result<SchemaReport> {
         let look = async {
-            let settings = settings(&options)?;
-            settings.check()?;
-            let target = settings.target(options.rest())?;
-            let name = settings.schema.clone();
-            let pool = driver::connect(&target, Arc::new(settings)).await?;
+            let (settings, pool) = unopened(&options).await?;
             let client = pool.get().await?;
-            let report = schema::report(&client, &name, action).await;
+            let report = schema::report(&client, &settings.schema, action).await;
             pool.close();
             report
         };
         look.await.map_err(|e| e.in_operation("schema", "postgresql"))
     }
+
+    async fn examine(&self, options: Options) -> Vec<Finding> {
+        let look = async {
+            let (settings, pool) = unopened(&options).await?;
+            let client = pool.get().await?;
+            let found = diagnose::examine(&client, &settings.schema, settings.pool_size).await;
+            pool.close();
+            Ok(found)
+        };
+        look.await.unwrap_or_else(|e: Error| {
+            let fix = e.hint().unwrap_or("look at the server, and at the connection string");
+            vec![Finding::problem("connection", e.to_string(), fix)]
+        })
+    }
+}
+
+/// Settings, and a pool to the server, without a look at what it holds.
+async fn unopened(options: &Options) -> Result<(Arc<PostgresOptions>, Arc<Pool>)> {
+    let settings = settings(options)?;
+    settings.check()?;
+    let target = settings.target(options.rest())?;
+    let settings = Arc::new(settings);
+    Ok((settings.clone(), driver::connect(&target, settings).await?))
 }
 
 fn settings(options: &Options) -> Result<PostgresOptions> {
