@@ -222,9 +222,11 @@ impl PostgresOptions {
         if let Some(password) = &self.password {
             config.password(password.expose());
         }
+        // One host that does not answer must leave time for the others.
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX).max(1);
         config
             .application_name(&self.application_name)
-            .connect_timeout(self.connect_timeout)
+            .connect_timeout(self.connect_timeout / hosts)
             .tcp_user_timeout(self.statement_timeout + self.connect_timeout)
             .keepalives_idle(self.keepalive_idle);
         if let Some(attrs) = self.target_session_attrs {

@@ -218,3 +218,60 @@ fn tls_mode(options: &Options) -> Result<Option<TlsMode>> {
         (None, None) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proximadb_meta_core::MetadataBackendConfig;
+
+    use super::*;
+
+    fn registry() -> BackendRegistry {
+        let registry = BackendRegistry::new();
+        register(&registry).unwrap();
+        registry
+    }
+
+    #[test]
+    fn strings_and_tables_of_the_requirement_are_read() {
+        let registry = registry();
+        let uri = "postgresql://user:hunter2@host:5432/database?pool_size=3&sslmode=verify-full";
+        let config = MetadataBackendConfig::from_uri(uri, &registry).unwrap();
+        assert_eq!(*config.backend_type(), MetadataBackendType::POSTGRESQL);
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let toml = r#"
+            [metadata_storage]
+            backend_type = "postgresql"
+            connection_string = "postgresql://user:pass@host:5432/db"
+            [metadata_storage.connection]
+            pool_size = 10
+            timeout_seconds = 30
+            ssl_enabled = true
+            [metadata_storage.performance]
+            enable_read_replicas = true
+            read_replica_endpoints = ["replica1:5432", "replica2:5432"]
+        "#;
+        MetadataBackendConfig::from_toml(toml, &registry).unwrap();
+        let e = MetadataBackendConfig::from_uri("postgres://h/db?pool_szie=3", &registry).unwrap_err();
+        assert!(format!("{e:?}").contains("pool_size"), "{e:?}");
+    }
+
+    #[tokio::test]
+    async fn options_that_cannot_be_are_refused_before_anything_is_sent() {
+        let registry = registry();
+        for (query, words) in [
+            ("sslmode=verify", "verify-full"),
+            ("sslmode=disable&ssl_enabled=true", "sslmode and ssl_enabled"),
+            ("isolation=snapshot", "isolation"),
+            ("timeout_seconds=0", "timeout_seconds"),
+            ("schema=a-b", "schema"),
+            ("pool_size=1&pool_min_idle=2", "pool_min_idle"),
+            ("enable_read_replicas=true", "read_replica_endpoints"),
+            ("target_session_attrs=primary", "target_session_attrs"),
+        ] {
+            let config = MetadataBackendConfig::from_uri(&format!("postgresql://u@host.invalid/db?{query}"), &registry);
+            let e = registry.open(config.unwrap()).await.unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::Config, "{query}: {e:?}");
+            assert!(format!("{e:?}").contains(words), "{query}: {e:?}");
+        }
+    }
+}

@@ -29,7 +29,8 @@ impl<'a> Snapshot<'a> {
     pub(crate) async fn begin(driver: &'a PostgresDriver, call: &'a Call) -> Result<Self> {
         // Taken out of the pool: dropped in the middle, the connection takes its transaction with it.
         let client = deadpool_postgres::Client::take(driver.pool.get().await?);
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        // Whoever takes the pages may take his time between them.
+        let begin = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         client.batch_execute(begin).await.map_err(|e| failed("read the records", &e))?;
         let scan = Scan::new(Order::default(), PART);
         Ok(Self { client, prefix: &driver.texts.prefix, call, scan, is_over: false })
