@@ -123,7 +123,7 @@ fn a_backup_is_verified_without_a_catalog_and_restored_in_part() {
 #[test]
 fn backends_and_version_say_what_this_program_is() {
     let place = Place::new();
-    assert_eq!(place.ok(&["backends", "-o", "name"]), "memory\nsqlite\nwal\n");
+    assert_eq!(place.ok(&["backends", "-o", "name"]), "memory\npostgresql\nsqlite\nwal\n");
     let backends = place.json(&["backends", "-o", "json"]);
     assert_eq!((&backends[2]["type"], &backends[2]["schemes"]), (&json!("wal"), &json!(["file"])));
     assert_eq!((&backends[2]["durability"], &backends[0]["durability"]), (&json!("synced"), &json!("volatile")));
