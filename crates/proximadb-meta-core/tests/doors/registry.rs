@@ -117,10 +117,9 @@ fn a_backend_that_is_not_there_says_which_feature_adds_it() {
         let words = ["registered: memory, other", &format!("the feature {feature:?}"), "this release does not have it"];
         says(&scheme(uri), &words, uri);
     }
-    for (uri, feature) in [
-        ("postgresql://user:password@host:5432/database", "postgres"),
-        ("sqlite:///path/to/database.db", "sqlite"),
-    ] {
+    for (uri, feature) in
+        [("postgresql://user:password@host:5432/database", "postgres"), ("sqlite:///path/to/database.db", "sqlite")]
+    {
         says(&scheme(uri), &["registered: memory, other", &format!("the feature {feature:?}"), "adds it"], uri);
     }
     let kind = |kind: &str| MetadataBackendConfig::builder(kind.into()).build(&registry).unwrap_err();
