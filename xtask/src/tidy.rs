@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-memory", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
     ("proximadb-meta-sqlite", &["proximadb-meta-core", "proximadb-meta-archive"]),
     ("proximadb-meta-wal", &["proximadb-meta-core", "proximadb-meta-archive", "proximadb-meta-memtable"]),
+    ("proximadb-meta-postgres", &["proximadb-meta-core", "proximadb-meta-archive"]),
     (
         "proximadb-meta",
         &[
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proximadb-meta-archive",
             "proximadb-meta-layers",
             "proximadb-meta-memory",
+            "proximadb-meta-postgres",
             "proximadb-meta-sqlite",
             "proximadb-meta-wal",
         ],
@@ -54,6 +56,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-memory"]),
     ("proximadb-meta-sqlite", &["proximadb-meta-memory"]),
     ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
+    ("proximadb-meta-postgres", &["proximadb-meta-memory"]),
     ("proximadb-meta-transfer", &["proximadb-meta"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),
     ("umbrella-tests", &["proximadb-meta", "foreign-backend"]),

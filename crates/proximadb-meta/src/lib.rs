@@ -26,7 +26,7 @@
 //! Features pick backends: `wal` (`file://`, the default) and `memory` (`memory://`); and the layers around them: `layers`
 //! (tracing, `enable_tracing`). `archive` lets backups be verified without a store. All are on by default. `s3` takes
 //! backups to buckets and back (`s3://bucket/prefix`); it brings an HTTP client, and is off. `sqlite` (`sqlite://PATH`) brings
-//! SQLite itself, compiled in, and is off.
+//! SQLite itself, compiled in, and is off; so is `postgres` (`postgresql://user@host/database`), which brings a driver and TLS.
 //!
 //! # Configuration
 //!
@@ -97,6 +97,8 @@ pub use proximadb_meta_core as core;
 pub use proximadb_meta_layers as layers;
 #[cfg(feature = "memory")]
 pub use proximadb_meta_memory as memory;
+#[cfg(feature = "postgres")]
+pub use proximadb_meta_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use proximadb_meta_sqlite as sqlite;
 #[cfg(feature = "wal")]
@@ -119,6 +121,8 @@ pub fn install() -> Result<&'static BackendRegistry> {
 fn register(registry: &BackendRegistry) -> Result<()> {
     #[cfg(feature = "memory")]
     proximadb_meta_memory::register(registry)?;
+    #[cfg(feature = "postgres")]
+    proximadb_meta_postgres::register(registry)?;
     #[cfg(feature = "sqlite")]
     proximadb_meta_sqlite::register(registry)?;
     #[cfg(feature = "wal")]

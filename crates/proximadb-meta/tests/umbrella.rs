@@ -14,9 +14,11 @@ fn install_is_idempotent() {
     let (one, two) = (install().unwrap(), install().unwrap());
     assert!(std::ptr::eq(one, two));
     let sqlite = cfg!(feature = "sqlite").then_some("sqlite");
-    assert_eq!(one.schemes(), ["file", "memory"].into_iter().chain(sqlite).collect::<Vec<_>>());
+    let postgres = cfg!(feature = "postgres").then_some(["postgres", "postgresql"]).into_iter().flatten();
+    assert_eq!(one.schemes(), ["file", "memory"].into_iter().chain(postgres).chain(sqlite).collect::<Vec<_>>());
+    let postgresql = cfg!(feature = "postgres").then_some("postgresql");
     let kinds: Vec<String> = one.plugins().iter().map(|p| p.backend_type().to_string()).collect();
-    assert_eq!(kinds, ["memory"].into_iter().chain(sqlite).chain(["wal"]).collect::<Vec<_>>());
+    assert_eq!(kinds, ["memory"].into_iter().chain(postgresql).chain(sqlite).chain(["wal"]).collect::<Vec<_>>());
     let layers: Vec<&str> = one.layers().iter().map(|l| l.name()).collect();
     assert_eq!(layers, ["tracing"]);
 }
@@ -28,7 +30,8 @@ fn the_features_that_errors_name_are_those_of_the_manifest() {
     for known in KNOWN_BACKENDS {
         assert_eq!(features.contains_key(known.feature), known.released, "{known:?}");
         let plugin = install().unwrap().backend(known.backend_type);
-        let is_here = known.released && (known.feature != "sqlite" || cfg!(feature = "sqlite"));
+        let off = [("sqlite", cfg!(feature = "sqlite")), ("postgres", cfg!(feature = "postgres"))];
+        let is_here = known.released && !off.contains(&(known.feature, false));
         assert_eq!(plugin.map(|p| p.schemes()), is_here.then_some(known.schemes), "{known:?}");
     }
 }
@@ -36,6 +39,7 @@ fn the_features_that_errors_name_are_those_of_the_manifest() {
 #[tokio::test]
 async fn strings_of_backends_that_are_not_here_say_how_to_get_them() {
     for uri in [
+        #[cfg(not(feature = "postgres"))]
         "postgresql://user:hunter2@host:5432/database",
         "dynamodb://region/table_name?access_key=KEY&secret_key=hunter2",
         "mongodb://user:hunter2@host:27017/database",

@@ -20,7 +20,7 @@ pub const KNOWN_BACKENDS: &[KnownBackend] = &[
     known("wal", &["file"], "wal", true),
     known("memory", &["memory"], "memory", true),
     known("sqlite", &["sqlite"], "sqlite", true),
-    known("postgresql", &["postgresql", "postgres"], "postgres", false),
+    known("postgresql", &["postgresql", "postgres"], "postgres", true),
     known("dynamodb", &["dynamodb"], "dynamo", false),
     known("mongodb", &["mongodb", "mongodb+srv"], "mongo", false),
 ];

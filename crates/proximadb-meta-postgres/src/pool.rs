@@ -1,0 +1,220 @@
+//! The pool of connections: limits of number, age and patience, and statements with an end.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Client, ClientWrapper, Connect, Hook, HookError, Manager, ManagerConfig, Pool as Deadpool, RecyclingMethod,
+    Runtime, Timeouts,
+};
+use proximadb_meta_core::{Error, ErrorKind, Result, Retry};
+use tokio::task::JoinHandle;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::config::{PostgresOptions, Target};
+use crate::error::{failed, is_lost, no_connection};
+use crate::row::{Param, borrowed};
+
+/// How much longer than the server we wait for a statement before the connection is given up.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often a read is tried on another connection when one turns out to be broken.
+const MAX_BROKEN: usize = 3;
+
+/// Connections to one server.
+pub(crate) struct Pool {
+    inner: Deadpool,
+    options: Arc<PostgresOptions>,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("status", &self.inner.status()).finish_non_exhaustive()
+    }
+}
+
+/// Connects, and sets what holds for the whole session.
+struct Connector {
+    tls: MakeRustlsConnect,
+    session: String,
+}
+
+type Connected<'a> = std::pin::Pin<
+    Box<
+        dyn Future<Output = std::result::Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>>
+            + Send
+            + 'a,
+    >,
+>;
+
+impl Connect for Connector {
+    fn connect(&self, config: &tokio_postgres::Config) -> Connected<'_> {
+        let config = config.clone();
+        Box::pin(async move {
+            let (client, connection) = config.connect(self.tls.clone()).await?;
+            // Its end is seen by the client; what ended it is told to the call that met it.
+            let task = tokio::spawn(async move { drop(connection.await) });
+            client.batch_execute(&self.session).await?;
+            Ok((client, task))
+        })
+    }
+}
+
+/// Settings of a session. A server that does not sync what it acknowledges is told to.
+fn session(options: &PostgresOptions) -> String {
+    let timeout = options.statement_timeout.as_millis().min(i32::MAX as u128);
+    format!(
+        "SELECT set_config('statement_timeout', '{timeout}', false), \
+         set_config('idle_in_transaction_session_timeout', '{timeout}', false), \
+         set_config('default_transaction_isolation', '{}', false), \
+         CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END",
+        options.isolation.sql()
+    )
+}
+
+impl Pool {
+    /// A pool without a connection yet.
+    pub(crate) fn new(target: &Target, tls: MakeRustlsConnect, options: Arc<PostgresOptions>) -> Result<Self> {
+        let connector = Connector { tls, session: session(&options) };
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(target.config.clone(), connector, manager);
+        let (idle, lifetime) = (options.idle_timeout, options.max_lifetime);
+        let inner = Deadpool::builder(manager)
+            .max_size(options.pool_size)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(options.pool_timeout),
+                create: Some(options.connect_timeout),
+                recycle: Some(options.connect_timeout),
+            })
+            .pre_recycle(Hook::sync_fn(move |_, metrics| {
+                if metrics.age() > lifetime || metrics.last_used() > idle {
+                    return Err(HookError::message("too old"));
+                }
+                Ok(())
+            }))
+            .build()
+            .map_err(|_| Error::new(ErrorKind::Internal, "the pool cannot be made"))?;
+        Ok(Self { inner, options })
+    }
+
+    /// Opens the connections that are to stay open, and closes those that nobody uses. Ends with the pool.
+    pub(crate) fn keep(this: &Arc<Self>) {
+        let weak: Weak<Self> = Arc::downgrade(this);
+        let pause = (this.options.idle_timeout.min(this.options.max_lifetime) / 2).max(Duration::from_millis(100));
+        tokio::spawn(async move {
+            loop {
+                let Some(pool) = weak.upgrade().filter(|p| !p.inner.is_closed()) else { return };
+                pool.tend().await;
+                drop(pool);
+                tokio::time::sleep(pause).await;
+            }
+        });
+    }
+
+    async fn tend(&self) {
+        let (idle, lifetime, least) =
+            (self.options.idle_timeout, self.options.max_lifetime, self.options.pool_min_idle);
+        let mut surplus = self.inner.status().available.saturating_sub(least);
+        self.inner.retain(|_, metrics| {
+            if metrics.age() > lifetime {
+                return false;
+            }
+            let stays = metrics.last_used() <= idle || surplus == 0;
+            surplus -= usize::from(!stays);
+            stays
+        });
+        let mut held = Vec::new();
+        while self.inner.status().size < least {
+            match self.inner.get().await {
+                Ok(client) => held.push(client),
+                // A call that needs a connection says what is wrong.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// A connection on loan.
+    pub(crate) async fn get(&self) -> Result<Client> {
+        self.inner.get().await.map_err(|e| no_connection(&e, self.options.pool_timeout))
+    }
+
+    /// `(active, idle, waiting)`.
+    pub(crate) fn status(&self) -> (usize, usize, usize) {
+        let s = self.inner.status();
+        (s.size.saturating_sub(s.available), s.available, s.waiting)
+    }
+
+    /// Refuses whoever comes, lets go of what is idle; what is on loan is closed when it comes back.
+    pub(crate) fn close(&self) {
+        self.inner.close();
+    }
+
+    /// The rows that a read gives; on another connection when one turns out to be broken.
+    pub(crate) async fn rows(&self, what: &str, ask: Ask<'_>) -> Result<Vec<Row>> {
+        let mut broken = 0;
+        loop {
+            let client = self.get().await?;
+            match self.in_time(ask.run(&client)).await {
+                Some(Ok(rows)) => return Ok(rows),
+                Some(Err(e)) => {
+                    broken += 1;
+                    if is_lost(&e) {
+                        discard(client);
+                        if broken < MAX_BROKEN {
+                            continue;
+                        }
+                    }
+                    return Err(failed(what, &e));
+                }
+                None => {
+                    discard(client);
+                    return Err(silent(what).with_retry(Retry::Safe));
+                }
+            }
+        }
+    }
+
+    /// The answer of a statement; nothing when the server stays silent for longer than it may take.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(self.options.statement_timeout + GRACE, work).await.ok()
+    }
+}
+
+/// A connection whose state is not known does not go back.
+pub(crate) fn discard(client: Client) {
+    drop(Client::take(client));
+}
+
+/// The server did not answer.
+pub(crate) fn silent(what: &str) -> Error {
+    Error::new(ErrorKind::Timeout, format!("cannot {what}: the server does not answer"))
+        .with_hint("look at the server and at the network; read before you write again")
+}
+
+/// A statement that reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Ask<'a> {
+    /// One of a few texts: prepared once a connection, planned once for all values.
+    Prepared(&'a str, &'a [Param]),
+    /// One of many: planned for these values, in the same round trip.
+    Typed(&'a str, &'a [(Param, Type)]),
+}
+
+impl Ask<'_> {
+    pub(crate) async fn run(self, client: &ClientWrapper) -> std::result::Result<Vec<Row>, tokio_postgres::Error> {
+        match self {
+            Self::Prepared(text, params) => {
+                let statement = client.prepare_cached(text).await?;
+                client.query(&statement, &borrowed(params)).await
+            }
+            Self::Typed(text, params) => {
+                let params: Vec<_> = params.iter().map(|(p, t)| (&**p as &(dyn ToSql + Sync), t.clone())).collect();
+                client.query_typed(text, &params).await
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The statements of the hot paths, for one schema: made once, prepared once a connection.
+
+use crate::row::{COLUMNS, WIDTH, WRITTEN};
+
+/// Texts of statements. The schema's name is part of them; no value ever is.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    /// `"schema".`
+    pub(crate) prefix: String,
+    pub(crate) by_id: String,
+    pub(crate) by_name: String,
+    pub(crate) by_id_restoring: String,
+    pub(crate) by_name_restoring: String,
+    pub(crate) load: String,
+    pub(crate) is_restoring: String,
+    pub(crate) insert: String,
+    pub(crate) insert_one: String,
+    pub(crate) update: String,
+    pub(crate) update_one: String,
+    pub(crate) delete: String,
+    pub(crate) delete_one: String,
+    pub(crate) count: String,
+    pub(crate) set_counters: String,
+    pub(crate) placeholder: String,
+    pub(crate) remove_placeholder: String,
+    pub(crate) lock: String,
+}
+
+impl Statements {
+    /// For a schema whose name was checked: it needs no escaping.
+    pub(crate) fn new(schema: &str) -> Self {
+        let prefix = format!("\"{schema}\".");
+        let t = format!("{prefix}collections");
+        let restoring = format!("SELECT 1 FROM {prefix}restoring WHERE namespace = $1");
+        let guard = guard(&prefix);
+        let by = |column: &str| format!("SELECT {COLUMNS} FROM {t} WHERE namespace = $1 AND {column} = $2");
+        let names: Vec<&str> = WRITTEN.iter().map(|(name, ..)| *name).collect();
+        let names = names.join(", ");
+        let values: Vec<&str> = WRITTEN.iter().map(|(.., value)| *value).collect();
+        let values = values.join(", ");
+        // The arrays begin at parameter 2; the namespace is 1.
+        let arrays: Vec<String> = WRITTEN.iter().zip(2..).map(|((_, ty, _), n)| format!("${n}::{ty}[]")).collect();
+        let x = format!("unnest({}) AS x ({names})", arrays.join(", "));
+        let insert = format!("INSERT INTO {t} (namespace, {names}) SELECT $1, {values} FROM {x}");
+        let set = |counters: (&str, &str)| {
+            let pairs = WRITTEN.iter().filter(|(name, ..)| *name != "id").map(|(name, _, value)| match *name {
+                "vector_count" => format!("vector_count = {}", counters.0),
+                "total_size_bytes" => format!("total_size_bytes = {}", counters.1),
+                _ => format!("{name} = {value}"),
+            });
+            pairs.collect::<Vec<_>>().join(", ")
+        };
+        let next = WRITTEN.len() + 2;
+        let in_range = "c.vector_count + d.vectors_low >= 0 AND c.vector_count + d.vectors_high <= 9007199254740991 \
+             AND c.total_size_bytes + d.bytes_low >= 0 AND c.total_size_bytes + d.bytes_high <= 9007199254740991";
+        let deltas = "vectors, vectors_low, vectors_high, bytes, bytes_low, bytes_high";
+        let columns_of_c = COLUMNS.split(", ").map(|c| format!("c.{c}")).collect::<Vec<_>>().join(", ");
+        Self {
+            by_id: format!("{guard}{}", by("id")),
+            by_name: format!("{guard}{}", by("name")),
+            by_id_restoring: by("id"),
+            by_name_restoring: by("name"),
+            // Locked in the order of ids: two groups that touch the same records wait for each other, never in a circle.
+            load: format!(
+                "SELECT {COLUMNS} FROM {t} WHERE namespace = $1 AND (id = ANY ($2) OR name = ANY ($3)) ORDER BY id FOR UPDATE"
+            ),
+            is_restoring: format!("SELECT EXISTS ({restoring})"),
+            insert_one: format!("{insert} WHERE ${next} OR NOT EXISTS ({restoring}) ON CONFLICT DO NOTHING"),
+            insert,
+            update: format!(
+                "UPDATE {t} AS c SET {} FROM {x} WHERE c.namespace = $1 AND c.id = x.id",
+                set(("x.vector_count", "x.total_size_bytes"))
+            ),
+            update_one: format!(
+                "UPDATE {t} AS c SET {} FROM {x}, (VALUES (${next}::int8, ${}::int8, ${}::int8, ${}::int8, ${}::int8, ${}::int8)) \
+                 AS d ({deltas}) WHERE c.namespace = $1 AND c.id = x.id AND c.version = ${} AND c.incarnation = ${} \
+                 AND {in_range} AND (${} OR NOT EXISTS ({restoring})) RETURNING c.vector_count, c.total_size_bytes",
+                set(("c.vector_count + d.vectors", "c.total_size_bytes + d.bytes")),
+                next + 1,
+                next + 2,
+                next + 3,
+                next + 4,
+                next + 5,
+                next + 6,
+                next + 7,
+                next + 8,
+            ),
+            delete: format!("DELETE FROM {t} WHERE namespace = $1 AND id = ANY ($2)"),
+            delete_one: format!(
+                "DELETE FROM {t} WHERE namespace = $1 AND id = $2 AND version = $3 AND incarnation = $4 \
+                 AND ($5 OR NOT EXISTS ({restoring}))"
+            ),
+            count: format!(
+                "WITH locked AS MATERIALIZED (SELECT id FROM {t} WHERE namespace = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE) \
+                 UPDATE {t} AS c SET vector_count = c.vector_count + d.vectors, total_size_bytes = c.total_size_bytes + d.bytes \
+                 FROM unnest($2::text[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[]) \
+                 AS d (id, incarnation, {deltas}) JOIN locked ON locked.id = d.id \
+                 WHERE c.namespace = $1 AND c.id = d.id AND c.incarnation = d.incarnation \
+                 AND {in_range} AND ($10 OR NOT EXISTS ({restoring})) RETURNING {columns_of_c}"
+            ),
+            set_counters: format!(
+                "UPDATE {t} AS c SET vector_count = c.vector_count + x.vectors, total_size_bytes = c.total_size_bytes + x.bytes \
+                 FROM unnest($2::text[], $3::int8[], $4::int8[]) AS x (id, vectors, bytes) \
+                 WHERE c.namespace = $1 AND c.id = x.id"
+            ),
+            // Nobody can make these ids until the transaction has ended.
+            placeholder: format!(
+                "INSERT INTO {t} (namespace, id, name, dimension, distance_metric, indexing_algorithm, created_at, updated_at, \
+                 vector_count, total_size_bytes, access_pattern, tags, version, incarnation, config, config_index, keywords) \
+                 SELECT $1, id, E'\\n' || id, 1, '', '', now(), now(), 0, 0, 'normal', '{{}}', 0, 0, '{{}}', '{{}}', '{{}}' \
+                 FROM unnest($2::text[]) AS id"
+            ),
+            remove_placeholder: format!("DELETE FROM {t} WHERE namespace = $1 AND id = ANY ($2) AND version = 0"),
+            lock: format!("LOCK TABLE {t} IN ROW EXCLUSIVE MODE"),
+            prefix,
+        }
+    }
+}
+
+/// Gives a row without an id where the namespace (parameter 1) is being restored: one statement sees one state, so that nobody
+/// takes a half filled namespace for a catalog.
+pub(crate) fn guard(prefix: &str) -> String {
+    let nothing = vec!["NULL"; WIDTH].join(", ");
+    format!("SELECT {nothing} FROM {prefix}restoring WHERE namespace = $1 UNION ALL ")
+}
