@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(catalog.health_check().await.unwrap().status, HealthStatus::Ready);
         // Several that wait together: each is told what became of it, and not all have room.
         let mut tasks = tokio::task::JoinSet::new();
-        for n in 0..8 {
+        for n in 0..64 {
             let catalog = catalog.clone();
             tasks.spawn(async move { catalog.create_collection(large(500 + n)).await });
         }

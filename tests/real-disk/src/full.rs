@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use proximadb_meta_core::report::{BackupOptions, HealthStatus, RestoreOptions};
-use proximadb_meta_core::{Error, ErrorKind, MetadataBackend};
+use proximadb_meta_core::{ConfigJson, Error, ErrorKind, MetadataBackend};
 use tokio::task::JoinSet;
 
 use crate::ballast::{Ballast, PAGE, Reader};
@@ -153,6 +153,7 @@ impl Scene {
                 self.write_until_full().await
             }
             Point::Backup => {
+                self.make_noise(dice).await.at("there was space")?;
                 self.ballast.leave(pages(round, dice))?;
                 let backup = |db: Arc<dyn MetadataBackend>, place: PathBuf| async move {
                     db.backup(&place.to_string_lossy(), BackupOptions::default()).await.map(drop)
@@ -231,6 +232,17 @@ impl Scene {
         let record = self.db.get_collection(SHARED).await?.ok_or_else(|| Failure::new("it is gone"))?;
         let mut record = (*record).clone();
         record.description = Some("x".repeat(usize::try_from(bytes)?).into());
+        self.db.update_collection(record).await?;
+        Ok(())
+    }
+
+    /// Gives the record of all a config that no compression makes smaller than nine pages.
+    async fn make_noise(&self, dice: &mut Dice) -> Outcome {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let noise: String = (0..12 * PAGE).map(|_| char::from(LETTERS[dice.below(64) as usize])).collect();
+        let record = self.db.get_collection(SHARED).await?.ok_or_else(|| Failure::new("it is gone"))?;
+        let mut record = (*record).clone();
+        record.config = ConfigJson::parse(&format!(r#"{{"noise":"{noise}"}}"#))?;
         self.db.update_collection(record).await?;
         Ok(())
     }

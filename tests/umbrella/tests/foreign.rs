@@ -6,7 +6,9 @@ use proximadb_meta::core::{CollectionMetadata, DistanceMetric, ErrorKind, Filter
 async fn a_foreign_backend_stands_beside_ours() {
     let registry = proximadb_meta::install().unwrap();
     foreign_backend::register(registry).unwrap();
-    assert_eq!(registry.schemes(), ["file", "memory", "shelf"]);
+    // Other crates of the same build may turn more of them on.
+    let schemes = registry.schemes();
+    assert!(["file", "memory", "shelf"].iter().all(|s| schemes.contains(s)), "{schemes:?}");
 
     let dir = tempfile::tempdir().unwrap();
     let file = format!("file://{}", dir.path().join("metadata").display());
