@@ -83,12 +83,13 @@ impl Row {
         value
     }
 
-    fn cells(&self) -> Vec<String> {
+    /// `options`: their names, or for people, who would see nothing else of the line, how many there are.
+    fn cells(&self, options: String) -> Vec<String> {
         let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
         vec![
             self.kind.clone(),
             self.schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" "),
-            or_dash(self.options.join(" ")),
+            or_dash(options),
             self.durability().unwrap_or_else(|| "-".to_owned()),
             self.can.as_ref().map_or("-".to_owned(), |c| c.atomic_batch.ops.to_string()),
             or_dash(self.orders().join(" ")),
@@ -100,7 +101,7 @@ impl Row {
 const COLUMNS: [(&str, bool); 7] = [
     ("TYPE", false),
     ("SCHEMES", false),
-    ("OPTIONS", false),
+    ("OPTIONS", true),
     ("DURABILITY", false),
     ("BATCH", true),
     ("ORDERS", false),
@@ -115,10 +116,10 @@ fn print(rows: &[Row], format: Format) -> Result<()> {
         Format::Name => rows.iter().try_for_each(|r| line(&r.kind)),
         Format::Csv => csv_line(COLUMNS.iter().map(|(title, _)| title.to_lowercase()))
             .and_then(|header| out.write_all(&header))
-            .and_then(|()| rows.iter().try_for_each(|r| out.write_all(&csv_line(r.cells())?)))
+            .and_then(|()| rows.iter().try_for_each(|r| out.write_all(&csv_line(r.cells(r.options.join(" ")))?)))
             .map_err(out_error),
         Format::Table => {
-            let cells: Vec<_> = rows.iter().map(Row::cells).collect();
+            let cells: Vec<_> = rows.iter().map(|r| r.cells(r.options.len().to_string())).collect();
             Table::new(&COLUMNS).page(&cells, &mut out).map_err(out_error)
         }
     }
