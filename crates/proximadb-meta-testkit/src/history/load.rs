@@ -13,7 +13,7 @@ use proximadb_meta_core::{
     CallContext, Change, CollectionMetadata, DistanceMetric, Error, ErrorKind, MetadataBackend, Namespace, Result,
     StatsDelta,
 };
-use tokio::sync::Barrier;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
@@ -158,7 +158,7 @@ pub(super) async fn record(
     disturb: &Arc<dyn Disturb>,
 ) -> CaseResult<Vec<Call>> {
     let recorder = Recorder::new();
-    let start = Arc::new(Barrier::new(clients.clients));
+    let start = Arc::new(Start::of(clients.clients));
     let over = Arc::new(AtomicUsize::new(0));
     disturb.begin(seed).await?;
     let mut tasks = JoinSet::new();
@@ -172,7 +172,7 @@ pub(super) async fn record(
         };
         let (start, over, disturb) = (start.clone(), over.clone(), disturb.clone());
         tasks.spawn(async move {
-            start.wait().await;
+            start.wait().await?;
             for _ in 0..clients.calls {
                 let failed = hand.call(load).await;
                 disturb.answered(1 + over.fetch_add(1, Ordering::SeqCst)).await?;
@@ -200,6 +200,28 @@ pub(super) async fn record(
         settled(clients.patience, || last.get_collection_by_name(name)).await?;
     }
     Ok(recorder.calls())
+}
+
+/// Where clients wait until all are there. They go on in the order in which they came, in every run: a
+/// [`Barrier`](tokio::sync::Barrier) wakes them in a random one.
+struct Start {
+    missing: AtomicUsize,
+    gate: Semaphore,
+}
+
+impl Start {
+    fn of(clients: usize) -> Self {
+        Self { missing: AtomicUsize::new(clients), gate: Semaphore::new(0) }
+    }
+
+    async fn wait(&self) -> CaseResult {
+        let behind = self.missing.fetch_sub(1, Ordering::SeqCst) - 1;
+        if behind == 0 {
+            self.gate.add_permits(Semaphore::MAX_PERMITS);
+        }
+        self.gate.acquire().await.map_err(|e| Failure::new(format!("the start is closed: {e}")))?.forget();
+        Ok(())
+    }
 }
 
 /// How often a read is tried again while a pool still holds connections that are cut.
@@ -315,4 +337,33 @@ async fn polled<T>(times: usize, patience: Duration, future: impl Future<Output 
         }
     });
     timeout(patience, polled).await.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who asked when.
+    fn turns(seed: u64) -> CaseResult<Vec<(usize, u64)>> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|e| Failure::new(format!("no runtime: {e}")))?;
+        runtime.block_on(async {
+            let db = proximadb_meta_memory::memory().into_backend();
+            let calm: Arc<dyn Disturb> = Arc::new(Vec::new());
+            let calls = record(db, seed, DROPPED, CALM, &calm).await?;
+            Ok(calls.iter().map(|c| (c.client, c.asked)).collect())
+        })
+    }
+
+    #[test]
+    fn on_one_thread_every_run_is_the_same() -> CaseResult {
+        let first = turns(600)?;
+        assert!(first.iter().map(|(client, _)| client).collect::<std::collections::HashSet<_>>().len() > CLIENTS);
+        for _ in 0..20 {
+            assert_eq!(turns(600)?, first);
+        }
+        Ok(())
+    }
 }
