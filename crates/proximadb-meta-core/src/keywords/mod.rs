@@ -3,11 +3,15 @@
 //! Text is normalised to NFKC, fully case-folded, normalised again, and cut into words by UAX #29, all of Unicode 16.0: the crates
 //! that know it are pinned. [`KEYWORDS_REVISION`] is stored beside what is computed here and changes with it.
 
+mod ascii;
+
 use std::collections::HashSet;
 
 use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
+
+use ascii::AsciiWords;
 
 use crate::config::quote;
 use crate::error::{Error, Result};
@@ -24,8 +28,9 @@ pub const MAX_KEYWORD_BYTES: usize = 64;
 #[must_use]
 pub fn keywords(record: &CollectionMetadata) -> Vec<String> {
     let fields = [Some(&record.name), record.description.as_ref(), record.owner.as_ref()];
-    let texts = fields.into_iter().flatten().chain(record.tags.iter()).map(|t| &**t);
-    distinct(texts).filter(|w| w.len() <= MAX_KEYWORD_BYTES).take(MAX_KEYWORDS).collect()
+    let texts: Vec<String> = fields.into_iter().flatten().chain(record.tags.iter()).map(|t| folded(t)).collect();
+    let short = distinct(&texts).filter(|w| w.len() <= MAX_KEYWORD_BYTES);
+    short.take(MAX_KEYWORDS).map(str::to_owned).collect()
 }
 
 /// The distinct words of a query. A query matches a record that has all of them.
@@ -34,7 +39,7 @@ pub fn keywords(record: &CollectionMetadata) -> Vec<String> {
 /// `InvalidInput` for a query without a word, with more than [`MAX_KEYWORDS`], or with one over [`MAX_KEYWORD_BYTES`]: no record
 /// could have it.
 pub fn query_words(query: &str) -> Result<Vec<String>> {
-    let words: Vec<String> = distinct([query]).collect();
+    let words: Vec<String> = distinct(&[folded(query)]).map(str::to_owned).collect();
     if words.is_empty() {
         return Err(Error::invalid(format!("text({}) has no word to look for", quote(query))));
     }
@@ -49,17 +54,21 @@ pub fn query_words(query: &str) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// Words in their order, each once.
-fn distinct<'a>(texts: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = String> {
+/// Words of folded texts in their order, each once.
+fn distinct(texts: &[String]) -> impl Iterator<Item = &str> {
     let mut seen = HashSet::new();
-    texts.into_iter().flat_map(words).filter(move |word| seen.insert(word.clone()))
+    texts.iter().flat_map(|text| words(text)).filter(move |word| seen.insert(*word))
 }
 
-fn words(text: &str) -> Vec<String> {
-    // ASCII is its own normal form: only its case is folded.
-    let folded: String =
-        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().default_case_fold().nfkc().collect() };
-    folded.unicode_words().map(str::to_owned).collect()
+/// ASCII is its own normal form: only its case is folded.
+fn folded(text: &str) -> String {
+    if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().default_case_fold().nfkc().collect() }
+}
+
+fn words(folded: &str) -> impl Iterator<Item = &str> {
+    let (ascii, other) =
+        if folded.is_ascii() { (Some(AsciiWords::new(folded)), None) } else { (None, Some(folded.unicode_words())) };
+    ascii.into_iter().flatten().chain(other.into_iter().flatten())
 }
 
 #[cfg(test)]
@@ -83,7 +92,7 @@ mod tests {
     fn ascii_takes_the_short_way_to_the_same_words() {
         for text in ["Hello, World! x_y 3.14 can't", "", "A\u{7f}B\tC", "ALL CAPS and-dashes"] {
             let long: String = text.nfkc().default_case_fold().nfkc().collect();
-            assert_eq!(words(text), long.unicode_words().collect::<Vec<_>>(), "{text:?}");
+            assert!(words(&folded(text)).eq(long.unicode_words()), "{text:?}");
         }
     }
 
