@@ -11,12 +11,12 @@ pub(crate) const PEERS: &str = "xtask/peers";
 const DOCUMENT: &str = "crates/proximadb-meta/docs/benchmarks.md";
 
 const WHICH: &str = "\
-there are four benchmarks: quick and sqlite [--records N] [--repetitions N] [--dir DIR]; peers, whose --help lists its options; \
-instructions, with the same options";
+there are five benchmarks: quick, sqlite and postgres [--records N] [--repetitions N] [--dir DIR], the last two with [--json] [--rows TEXT]; \
+peers, whose --help lists its options; instructions, with the same options";
 
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     match arguments.split_first() {
-        Some((name, _)) if name == "quick" || name == "sqlite" => here(arguments),
+        Some((name, _)) if ["quick", "sqlite", "postgres"].contains(&name.as_str()) => here(arguments),
         Some((name, rest)) if name == "peers" => peers(rest),
         // The same benchmark, asked for one group of its rows.
         Some((name, rest)) if name == "instructions" => {

@@ -37,9 +37,9 @@ const TASKS: &[(&str, &str, &str, Task)] = &[
     ("sanitize", "", "runs the tests of the unsafe module under AddressSanitizer; needs nightly", sanitize::run),
     (
         "bench",
-        "quick [--records N] [--repetitions N] [--dir DIR] | peers [--rows R,...] [--quick] [--json] [--help] | \
-         instructions",
-        "measures the embedded backends, alone or beside other engines",
+        "quick | sqlite | postgres [--records N] [--repetitions N] [--dir DIR] [--json] [--rows TEXT] | peers [--rows R,...] [--quick] [--json] \
+         [--help] | instructions",
+        "measures the backends: alone, beside the same work by hand, beside other engines",
         bench::run,
     ),
     ("ci-plan", "[--write]", "prints (or writes) the workflow that runs the stages of .ci/run", ci_plan::run),

@@ -197,7 +197,7 @@ struct Target {
 }
 
 /// Rows of one statement.
-const MANY: usize = 32;
+const MANY: usize = 128;
 
 impl Target {
     fn new(into: &str, columns: usize) -> Self {

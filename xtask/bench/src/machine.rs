@@ -13,7 +13,7 @@ pub(crate) fn describe(dir: &Path) -> String {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let unknown = || "unknown".to_owned();
     format!(
-        "{threads} x {}, {} {}, {}, the log on {}",
+        "{threads} x {}, {} {}, {}, the data on {}",
         processor().unwrap_or_else(unknown),
         std::env::consts::OS,
         system().unwrap_or_else(unknown),

@@ -1,7 +1,9 @@
-//! `cargo xtask bench quick`: Memory and the log, through the trait that users hold, side by side; `sqlite`: the SQLite backend
+//! `cargo xtask bench quick`: Memory and the log, through the trait that users hold, side by side; `sqlite`, `postgres`: a backend
 //! beside the same work written by hand.
 
+mod beside;
 mod machine;
+mod postgres;
 mod records;
 mod sqlite;
 mod table;
@@ -22,6 +24,9 @@ struct Plan {
     records: usize,
     repetitions: usize,
     dir: PathBuf,
+    json: bool,
+    /// Only rows whose name holds this.
+    rows: String,
 }
 
 /// Which benchmark.
@@ -29,24 +34,37 @@ struct Plan {
 enum Which {
     Quick,
     Sqlite,
+    Postgres,
 }
+
+const OPTIONS: &str = "each takes [--records N] [--repetitions N] [--dir DIR]; sqlite and postgres also [--json], and [--rows TEXT] \
+     for those whose name holds it";
 
 fn plan() -> Result<Plan, String> {
     let mut arguments = std::env::args().skip(1);
     let which = match arguments.next().as_deref() {
         Some("quick") => Which::Quick,
         Some("sqlite") => Which::Sqlite,
-        _ => return Err("there are quick and sqlite, each with [--records N] [--repetitions N] [--dir DIR]".to_owned()),
+        Some("postgres") => Which::Postgres,
+        _ => {
+            return Err(format!("there are quick, sqlite and postgres; {OPTIONS}"));
+        }
     };
-    let mut plan = Plan { which, records: 10_000, repetitions: 5, dir: std::env::temp_dir() };
+    let records = if matches!(which, Which::Sqlite) { 100_000 } else { 10_000 };
+    let mut plan = Plan { which, records, repetitions: 5, dir: std::env::temp_dir(), json: false, rows: String::new() };
     while let Some(name) = arguments.next() {
+        if name == "--json" && !matches!(which, Which::Quick) {
+            plan.json = true;
+            continue;
+        }
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
         let number = || value.parse().ok().filter(|n| *n > 0).ok_or_else(|| format!("{name} needs a number above 0"));
         match name.as_str() {
             "--records" => plan.records = number()?,
             "--repetitions" => plan.repetitions = number()?,
             "--dir" => plan.dir = value.into(),
-            other => return Err(format!("{other:?} is not an option; there are --records, --repetitions, --dir")),
+            "--rows" if !matches!(which, Which::Quick) => plan.rows = value,
+            other => return Err(format!("{other:?} is not an option; {OPTIONS}")),
         }
     }
     Ok(plan)
@@ -81,11 +99,17 @@ async fn measure(plan: &Plan) -> Result<Table, String> {
 fn run() -> Result<(), String> {
     let plan = plan()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-    println!("{}\n", machine::describe(&plan.dir));
-    println!("{} records; median of {} interleaved repetitions\n", plan.records, plan.repetitions);
+    if !plan.json {
+        println!("{}\n", machine::describe(&plan.dir));
+        println!(
+            "{} records; median of {} interleaved repetitions (fastest to slowest)\n",
+            plan.records, plan.repetitions
+        );
+    }
     match plan.which {
         Which::Quick => print!("{}", runtime.block_on(measure(&plan))?),
-        Which::Sqlite => runtime.block_on(sqlite::run(&plan))?,
+        Which::Sqlite => runtime.block_on(sqlite::run(&plan)).map_err(|e| e.to_string())?,
+        Which::Postgres => runtime.block_on(postgres::run(&plan)).map_err(|e| e.to_string())?,
     }
     Ok(())
 }

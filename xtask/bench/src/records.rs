@@ -7,7 +7,7 @@ const OWNERS: usize = 50;
 
 /// The record of a number.
 pub(crate) fn record(n: usize) -> CollectionMetadata {
-    let mut r = CollectionMetadata::new(format!("collection {n:07}"), 768, DistanceMetric::COSINE);
+    let mut r = CollectionMetadata::new(name(n), 768, DistanceMetric::COSINE);
     r.id = id(n).into();
     r.owner = Some(owner(n).into());
     r.description =
@@ -21,6 +21,11 @@ pub(crate) fn record(n: usize) -> CollectionMetadata {
 /// The id of a number.
 pub(crate) fn id(n: usize) -> String {
     format!("{n:07}-bench")
+}
+
+/// The name of a number's record.
+pub(crate) fn name(n: usize) -> String {
+    format!("collection {n:07}")
 }
 
 /// The owner of a number's record.

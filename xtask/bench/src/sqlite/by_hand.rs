@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use proximadb_meta::core::CollectionMetadata;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{Row as _, SqliteConnection};
 use tokio::sync::Mutex;
+
+use crate::beside::{ByHand as Work, Result};
 
 const SCHEMA: &str = "CREATE TABLE c (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL, \
     distance_metric TEXT NOT NULL, indexing_algorithm TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, \
@@ -18,7 +21,7 @@ const SCHEMA: &str = "CREATE TABLE c (id TEXT PRIMARY KEY, name TEXT NOT NULL UN
     CREATE INDEX by_owner ON c (owner, id); CREATE INDEX by_access ON c (access_pattern, id);
     CREATE INDEX by_created ON c (created_at, id); CREATE INDEX by_updated ON c (updated_at, id);
     CREATE INDEX by_expiry ON c (expires_at) WHERE expires_at IS NOT NULL;
-    CREATE VIRTUAL TABLE words USING fts5 (words, content = '', contentless_delete = 1)";
+    CREATE VIRTUAL TABLE words USING fts5 (text, content = '', contentless_delete = 1)";
 
 /// A record as the table holds it.
 #[allow(dead_code, reason = "read to be measured")]
@@ -80,18 +83,77 @@ impl ByHand {
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
         Ok(Self { pool, writer: Arc::new(Mutex::new(writer)) })
     }
+}
 
-    /// All of them in one transaction, a statement a row.
-    pub(super) async fn insert(&self, records: &[CollectionMetadata]) -> sqlx::Result<()> {
+#[async_trait]
+impl Work for ByHand {
+    async fn get(&self, id: &str) -> Result<usize> {
+        let row = sqlx::query("SELECT * FROM c WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
+        Ok(row.as_ref().map(Row::read).transpose()?.into_iter().count())
+    }
+
+    async fn get_by_name(&self, name: &str) -> Result<usize> {
+        let row = sqlx::query("SELECT * FROM c WHERE name = ?").bind(name).fetch_optional(&self.pool).await?;
+        Ok(row.as_ref().map(Row::read).transpose()?.into_iter().count())
+    }
+
+    async fn page(&self, after: &str) -> Result<usize> {
+        let query = sqlx::query("SELECT * FROM c WHERE id > ? ORDER BY id LIMIT 100").bind(after);
+        all(&query.fetch_all(&self.pool).await?)
+    }
+
+    async fn filtered(&self, owner: &str, tag: &str) -> Result<usize> {
+        let text = "SELECT * FROM c WHERE owner = ? AND EXISTS (SELECT 1 FROM t WHERE t.tag = ? AND t.id = c.id) \
+            ORDER BY id LIMIT 100";
+        all(&sqlx::query(text).bind(owner).bind(tag).fetch_all(&self.pool).await?)
+    }
+
+    async fn insert(&self, records: &[CollectionMetadata]) -> Result<()> {
         let writer = self.writer.lock().await;
         let mut transaction = writer.begin().await?;
         for r in records {
             insert(&mut transaction, r).await?;
         }
-        transaction.commit().await
+        Ok(transaction.commit().await?)
     }
 
-    pub(super) async fn remove(&self, ids: &[String]) -> sqlx::Result<()> {
+    async fn update(&self, r: &CollectionMetadata) -> Result<usize> {
+        let writer = self.writer.lock().await;
+        let mut transaction = writer.begin().await?;
+        let text = "UPDATE c SET name = ?, dimension = ?, distance_metric = ?, indexing_algorithm = ?, updated_at = ?, \
+            access_pattern = ?, owner = ?, tags = ?, expires_at = ?, description = ?, config = ? \
+            WHERE id = ? AND version = 1 RETURNING rowid";
+        let row = sqlx::query(text)
+            .bind(r.name.clone())
+            .bind(i64::from(r.dimension))
+            .bind(r.distance_metric.as_str())
+            .bind(r.indexing_algorithm.as_str())
+            .bind(r.updated_at.as_micros())
+            .bind(r.access_pattern.as_str())
+            .bind(r.owner.clone())
+            .bind(tags(r))
+            .bind(None::<i64>)
+            .bind(r.description.clone())
+            .bind(r.config.as_str())
+            .bind(r.id.clone())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(row) = row else { return Ok(0) };
+        let number: i64 = row.try_get(0)?;
+        sqlx::query("DELETE FROM words WHERE rowid = ?").bind(number).execute(&mut *transaction).await?;
+        index(&mut transaction, number, r).await?;
+        transaction.commit().await?;
+        Ok(1)
+    }
+
+    async fn count(&self, id: &str, vectors: i64, bytes: i64) -> Result<usize> {
+        let writer = self.writer.lock().await;
+        let text = "UPDATE c SET vector_count = vector_count + ?, total_size_bytes = total_size_bytes + ? WHERE id = ?";
+        let done = sqlx::query(text).bind(vectors).bind(bytes).bind(id).execute(&*writer).await?;
+        Ok(usize::try_from(done.rows_affected())?)
+    }
+
+    async fn remove(&self, ids: &[String]) -> Result<()> {
         let writer = self.writer.lock().await;
         let mut transaction = writer.begin().await?;
         for id in ids {
@@ -105,28 +167,24 @@ impl ByHand {
                 .await?;
             sqlx::query("DELETE FROM c WHERE id = ?").bind(id).execute(&mut *transaction).await?;
         }
-        transaction.commit().await
+        Ok(transaction.commit().await?)
     }
 
-    pub(super) async fn get(&self, id: &str) -> sqlx::Result<Option<Row>> {
-        let row = sqlx::query("SELECT * FROM c WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
-        row.as_ref().map(Row::read).transpose()
-    }
-
-    pub(super) async fn page(&self, after: &str) -> sqlx::Result<Vec<Row>> {
-        let query = sqlx::query("SELECT * FROM c WHERE id > ? ORDER BY id LIMIT 100").bind(after);
-        query.fetch_all(&self.pool).await?.iter().map(Row::read).collect()
-    }
-
-    pub(super) async fn filtered(&self, owner: &str, tag: &str) -> sqlx::Result<Vec<Row>> {
-        let text = "SELECT * FROM c WHERE owner = ? AND EXISTS (SELECT 1 FROM t WHERE t.tag = ? AND t.id = c.id) \
-            ORDER BY id LIMIT 100";
-        sqlx::query(text).bind(owner).bind(tag).fetch_all(&self.pool).await?.iter().map(Row::read).collect()
+    async fn raw_insert(&self, records: &[CollectionMetadata]) -> Result<()> {
+        self.insert(records).await
     }
 }
 
-async fn insert(connection: &mut SqliteConnection, r: &CollectionMetadata) -> sqlx::Result<()> {
+fn all(rows: &[SqliteRow]) -> Result<usize> {
+    Ok(rows.iter().map(Row::read).collect::<sqlx::Result<Vec<Row>>>()?.len())
+}
+
+fn tags(r: &CollectionMetadata) -> String {
     let tags: Vec<String> = r.tags.iter().map(|t| format!("\"{t}\"")).collect();
+    format!("[{}]", tags.join(","))
+}
+
+async fn insert(connection: &mut SqliteConnection, r: &CollectionMetadata) -> sqlx::Result<()> {
     let done = sqlx::query("INSERT INTO c VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(r.id.clone())
         .bind(r.name.clone())
@@ -139,7 +197,7 @@ async fn insert(connection: &mut SqliteConnection, r: &CollectionMetadata) -> sq
         .bind(r.total_size_bytes.cast_signed())
         .bind(r.access_pattern.as_str())
         .bind(r.owner.clone())
-        .bind(format!("[{}]", tags.join(",")))
+        .bind(tags(r))
         .bind(None::<i64>)
         .bind(1i64)
         .bind(r.description.clone())
@@ -153,11 +211,11 @@ async fn insert(connection: &mut SqliteConnection, r: &CollectionMetadata) -> sq
             .execute(&mut *connection)
             .await?;
     }
+    index(connection, done.last_insert_rowid(), r).await
+}
+
+async fn index(connection: &mut SqliteConnection, number: i64, r: &CollectionMetadata) -> sqlx::Result<()> {
     let words = format!("{} {} {}", r.name, r.description.as_deref().unwrap_or(""), r.owner.as_deref().unwrap_or(""));
-    sqlx::query("INSERT INTO words (rowid, words) VALUES (?, ?)")
-        .bind(done.last_insert_rowid())
-        .bind(words)
-        .execute(connection)
-        .await?;
+    sqlx::query("INSERT INTO words (rowid, text) VALUES (?, ?)").bind(number).bind(words).execute(connection).await?;
     Ok(())
 }
