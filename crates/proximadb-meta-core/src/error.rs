@@ -208,6 +208,13 @@ impl Error {
         Self::new(ErrorKind::Closed, "this handle was closed")
     }
 
+    /// [`ErrorKind::Unavailable`]: what a call into a namespace that is [being restored](crate::Driver::mark_restoring) is told.
+    #[must_use]
+    pub fn being_restored() -> Self {
+        let what = "the namespace is being restored, or a restore failed half way";
+        Self::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace")
+    }
+
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {
         f(Arc::make_mut(&mut self.0));
         self

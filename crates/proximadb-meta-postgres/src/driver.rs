@@ -21,7 +21,7 @@ use proximadb_meta_core::{
 use tokio_postgres::Row;
 
 use crate::config::{PostgresOptions, Target};
-use crate::error::{being_restored, damaged, failed};
+use crate::error::{damaged, failed};
 use crate::group::Unit;
 use crate::maintain::detached;
 use crate::pool::{Ask, Pool};
@@ -201,7 +201,7 @@ impl Driver for PostgresDriver {
         };
         let params: [Param; 2] = [Box::new(call.namespace.as_str().to_owned()), Box::new(value.to_owned())];
         let rows = self.rows(call, "read a record", Ask::Prepared(text, &params)).await?;
-        rows.first().map(|row| decode(row)?.ok_or_else(being_restored)).transpose()
+        rows.first().map(|row| decode(row)?.ok_or_else(Error::being_restored)).transpose()
     }
 
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::SqliteOptions;
 use crate::error::failed;
 use crate::file;
-use crate::group::{Unit, being_restored};
+use crate::group::Unit;
 use crate::layout;
 use crate::readers::Readers;
 use crate::row::{Record, decode};
@@ -141,7 +141,7 @@ impl SqliteDriver {
 
 /// The records of rows that a guarded statement gave.
 pub(crate) fn records(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<Record>> {
-    rows.iter().map(|row| decode(row, 0)?.ok_or_else(being_restored)).collect()
+    rows.iter().map(|row| decode(row, 0)?.ok_or_else(Error::being_restored)).collect()
 }
 
 impl Driver for SqliteDriver {
@@ -156,7 +156,7 @@ impl Driver for SqliteDriver {
     async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
         self.usable()?;
         let row = self.readers.one("read a record", scan::point(call, key)).await?;
-        row.map(|row| decode(&row, 0)?.ok_or_else(being_restored)).transpose()
+        row.map(|row| decode(&row, 0)?.ok_or_else(Error::being_restored)).transpose()
     }
 
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
