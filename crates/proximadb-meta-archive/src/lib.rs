@@ -17,6 +17,7 @@
 
 mod archive;
 mod check;
+mod digest;
 mod encode;
 mod error;
 pub mod files;
@@ -32,6 +33,7 @@ mod units;
 mod verify;
 mod write;
 
+pub use digest::digest;
 pub use manifest::Manifest;
 pub use place::check_location;
 pub use restore::restore;

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use proximadb_meta_archive::Pages as _;
-use proximadb_meta_core::digest::DigestBuilder;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
@@ -308,15 +306,7 @@ impl Driver for PostgresDriver {
 
     async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
         self.usable()?;
-        let mut builder = DigestBuilder::new(&request, call.now)?;
-        let mut snapshot = Snapshot::begin(self, call).await?;
-        loop {
-            let part = snapshot.next_page().await?;
-            if part.is_empty() {
-                return Ok(builder.finish());
-            }
-            part.iter().try_for_each(|record| builder.add(record))?;
-        }
+        proximadb_meta_archive::digest(Snapshot::begin(self, call).await?, &request, call.now).await
     }
 
     async fn close(&self) -> Result<()> {
