@@ -9,6 +9,7 @@
 //!   for a million records.
 //! * A backup lies in a directory, or with the feature `s3` in a bucket: `s3://bucket/prefix`. It appears whole or not at all:
 //!   the directory gets its name when everything in it is synced; in a bucket the manifest is written last.
+//! * [`native`] is what stands around backups in a store's own format, and [`files`] what both kinds, and stores, need of files.
 //! * What is restored was checked whole before: nothing of a damaged backup reaches a store.
 //!
 //! What an archive is not: encrypted, or signed. The hashes find damage, not malice; a hostile archive costs memory within
@@ -16,11 +17,14 @@
 
 mod archive;
 mod check;
+mod digest;
 mod encode;
 mod error;
+pub mod files;
 mod line;
 mod manifest;
 mod names;
+pub mod native;
 mod part;
 mod place;
 mod reading;
@@ -29,6 +33,7 @@ mod units;
 mod verify;
 mod write;
 
+pub use digest::digest;
 pub use manifest::Manifest;
 pub use place::check_location;
 pub use restore::restore;

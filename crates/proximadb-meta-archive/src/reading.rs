@@ -7,7 +7,8 @@ use tokio::task::JoinHandle;
 
 use crate::archive::{Archive, Block, Cursor};
 use crate::check::{Check, Kept, Selection};
-use crate::error::{blocking, ended};
+use crate::error::ended;
+use crate::files::blocking;
 
 /// The check of one block, with what it gives.
 type Busy = JoinHandle<Result<(Check, Vec<Kept>)>>;

@@ -9,7 +9,7 @@ use proximadb_meta_core::{Call, CollectionMetadata, Error, ErrorKind, Order, Res
 
 use crate::archive::Archive;
 use crate::check::Selection;
-use crate::error::blocking;
+use crate::files::blocking;
 use crate::reading::{Reading, survey};
 use crate::units::Size;
 

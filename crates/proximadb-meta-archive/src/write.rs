@@ -7,7 +7,7 @@ use proximadb_meta_core::report::BackupReport;
 use proximadb_meta_core::{CollectionMetadata, Namespace, Result, Timestamp};
 
 use crate::encode::{Encoder, Packed, Totals};
-use crate::error::blocking;
+use crate::files::blocking;
 use crate::manifest::{FORMAT, Manifest, seal};
 use crate::place::{Place, Sink};
 

@@ -20,9 +20,11 @@
 //!   4. The answer has one entry a write, in their order. A refusal names the write (any that is refused; the first is
 //!      best). It is no error: the adapter reads again, plans again and finds the words.
 //!
-//!   A kind of write that the driver does not know (the enum grows) is an [`Unsupported`](ErrorKind::Unsupported) error
-//!   before anything is done. The `before` records are a convenience for index upkeep; preconditions guarantee that they
-//!   are what is stored, except for counters.
+//!   [`NetWrite::step`] does the first two for one write. [`Space`] does all of it for a group of units, over the records that a
+//!   driver read in the transaction that will write the difference. A driver that reads the writes by itself answers a kind that
+//!   it does not know (the enum grows) with an [`Unsupported`](ErrorKind::Unsupported) error before anything is done. The
+//!   `before` records are a convenience for index upkeep; preconditions guarantee that they are what is stored, except for
+//!   counters.
 //! * **[`scan`](Driver::scan)** returns records in `scan.order` (ties by id, in the same direction) strictly after
 //!   `scan.after`, at most `scan.limit`. A part may be short or empty as long as `next` says where to go on; only `None` ends the list.
 //!   With the default [`push`](Driver::push) `scan.filter` is always `None`, and the adapter filters. Only orders among the
@@ -41,8 +43,14 @@
 //!
 //! The suite of the crate `proximadb-meta-testkit` asks for all of this, one named case each.
 
+mod space;
+mod step;
+
 use std::future::Future;
 use std::sync::Arc;
+
+pub use space::{Cell, Space};
+pub use step::Step;
 
 use crate::capability::Capabilities;
 use crate::context::Call;

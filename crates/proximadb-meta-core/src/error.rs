@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,6 +207,27 @@ impl Error {
     #[must_use]
     pub fn closed() -> Self {
         Self::new(ErrorKind::Closed, "this handle was closed")
+    }
+
+    /// An error of the system, with what was done to which file: `cannot open data/x: ...`. `NotFound`, `PermissionDenied` and
+    /// `StorageFull` are told apart, the rest is `Unavailable`; none is worth another try by itself.
+    #[must_use]
+    pub fn io(what: &str, path: &Path, e: std::io::Error) -> Self {
+        use std::io::ErrorKind as Io;
+        let kind = match e.kind() {
+            Io::NotFound => ErrorKind::NotFound,
+            Io::PermissionDenied | Io::ReadOnlyFilesystem => ErrorKind::PermissionDenied,
+            Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => ErrorKind::StorageFull,
+            _ => ErrorKind::Unavailable,
+        };
+        Self::new(kind, format!("cannot {what} {}: {e}", path.display())).with_retry(Retry::Never).with_source(e)
+    }
+
+    /// [`ErrorKind::Unavailable`]: what a call into a namespace that is [being restored](crate::Driver::mark_restoring) is told.
+    #[must_use]
+    pub fn being_restored() -> Self {
+        let what = "the namespace is being restored, or a restore failed half way";
+        Self::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace")
     }
 
     fn edit(mut self, f: impl FnOnce(&mut Inner)) -> Self {

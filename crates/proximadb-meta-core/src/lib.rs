@@ -60,6 +60,7 @@ pub mod filter;
 pub mod keywords;
 pub mod layer;
 pub mod limits;
+pub mod migration;
 pub mod operation;
 pub mod page;
 pub mod record;

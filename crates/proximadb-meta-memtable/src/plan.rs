@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use proximadb_meta_core::driver::{CounterDeltas, Expect, NetWrite, Prepared, Refusal, RefusalCause};
-use proximadb_meta_core::{CollectionMetadata, Namespace};
+use proximadb_meta_core::Namespace;
+use proximadb_meta_core::driver::{Prepared, Refusal, RefusalCause, Step};
 
 use crate::space::{Record, Space};
 
@@ -83,56 +83,21 @@ pub(crate) fn plan(
     let mut results = Vec::with_capacity(unit.writes.len());
     for (write, net) in unit.writes.iter().enumerate() {
         let found = overlay.id(ns, space, net.id());
-        let refuse = |cause| Err(Refusal { write, cause });
-        let expect = match net {
-            NetWrite::Put { expect, .. }
-            | NetWrite::Update { expect, .. }
-            | NetWrite::Delete { expect, .. }
-            | NetWrite::Check { expect, .. } => *expect,
-            NetWrite::Count { incarnation, .. } => match &found {
-                Some(r) if r.incarnation == *incarnation => Expect::exactly(r),
-                _ => return refuse(RefusalCause::Precondition(found)),
-            },
-            _ => return refuse(RefusalCause::Precondition(found)),
-        };
-        if !expect.holds(found.as_deref()) {
-            return refuse(RefusalCause::Precondition(found));
+        match net.step(found.as_ref()).map_err(|cause| Refusal { write, cause })? {
+            Step::Keep => results.push(None),
+            Step::Remove => {
+                changes.extend(found.map(|before| Effect::Delete { before }));
+                results.push(None);
+            }
+            Step::Store(record) => {
+                results.push(Some(record.clone()));
+                changes.push(Effect::Put { record, before: found });
+            }
         }
-        let record = match (net, &found) {
-            (NetWrite::Put { record, .. }, _) => record.clone(),
-            (NetWrite::Update { record, deltas, .. }, Some(stored)) => match counted(record, stored, *deltas) {
-                Some(record) => record,
-                None => return refuse(RefusalCause::OutOfRange(stored.clone())),
-            },
-            (NetWrite::Count { deltas, .. }, Some(stored)) => match counted(stored, stored, *deltas) {
-                Some(record) => record,
-                None => return refuse(RefusalCause::OutOfRange(stored.clone())),
-            },
-            (NetWrite::Delete { .. }, Some(stored)) => {
-                changes.push(Effect::Delete { before: stored.clone() });
-                results.push(None);
-                continue;
-            }
-            _ => {
-                results.push(None);
-                continue;
-            }
-        };
-        results.push(Some(record.clone()));
-        changes.push(Effect::Put { record, before: found });
     }
     names_are_free(space, overlay, ns, unit, &changes)?;
     overlay.remember(ns, &changes);
     Ok(Effects { namespace: ns.clone(), changes, results })
-}
-
-/// The record with the stored counters moved by the deltas.
-fn counted(record: &CollectionMetadata, stored: &Record, deltas: CounterDeltas) -> Option<Record> {
-    let (vectors, bytes) = deltas.apply(stored)?;
-    let mut record = record.clone();
-    record.vector_count = vectors;
-    record.total_size_bytes = bytes;
-    Some(Arc::new(record))
 }
 
 /// Whether every name the unit takes is free when the unit is done.

@@ -8,7 +8,7 @@ use crossbeam_skiplist::SkipMap;
 use crossbeam_skiplist::map::Entry;
 use proximadb_meta_core::driver::{Key, Prepared, Push, Refusal, Scan, Scanned};
 use proximadb_meta_core::filter::Literal;
-use proximadb_meta_core::{Error, ErrorKind, Namespace, Timestamp};
+use proximadb_meta_core::{Error, Namespace, Timestamp};
 
 use crate::chain::At;
 use crate::flaw::{Flaw, flawed};
@@ -287,8 +287,7 @@ impl Table {
         if restoring || !self.is_restoring(ns) {
             return Ok(());
         }
-        let what = "the namespace is being restored, or a restore failed half way";
-        Err(Error::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace"))
+        Err(Error::being_restored())
     }
 
     /// Every namespace that is being restored.

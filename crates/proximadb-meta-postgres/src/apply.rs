@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use proximadb_meta_core::{CollectionMetadata, Namespace};
+use proximadb_meta_core::Namespace;
+use proximadb_meta_core::driver::{Cell, Space};
 
-use crate::plan::{Cell, Record, Space};
-use crate::row::{Param, arrays};
+use crate::row::{Param, Record, arrays};
 use crate::statements::Statements;
 
 /// The difference between what was read and what is to be.
@@ -39,7 +39,7 @@ impl Changes {
                     }
                 }
                 (Some(old), Some(new)) if Arc::ptr_eq(old, new) => {}
-                (Some(old), Some(new)) if only_counted(old, new) => {
+                (Some(old), Some(new)) if old.same_but_counters(new) => {
                     let moved = |from: u64, to: u64| to.cast_signed() - from.cast_signed();
                     let vectors = moved(old.vector_count, new.vector_count);
                     let bytes = moved(old.total_size_bytes, new.total_size_bytes);
@@ -95,11 +95,4 @@ impl Changes {
         }
         out
     }
-}
-
-fn only_counted(old: &CollectionMetadata, new: &CollectionMetadata) -> bool {
-    let mut same = old.clone();
-    same.vector_count = new.vector_count;
-    same.total_size_bytes = new.total_size_bytes;
-    same == *new
 }

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use proximadb_meta_archive::Pages as _;
-use proximadb_meta_core::digest::DigestBuilder;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::report::{
@@ -21,7 +19,7 @@ use proximadb_meta_core::{
 use tokio_postgres::Row;
 
 use crate::config::{PostgresOptions, Target};
-use crate::error::{being_restored, damaged, failed};
+use crate::error::{damaged, failed};
 use crate::group::Unit;
 use crate::maintain::detached;
 use crate::pool::{Ask, Pool};
@@ -201,7 +199,7 @@ impl Driver for PostgresDriver {
         };
         let params: [Param; 2] = [Box::new(call.namespace.as_str().to_owned()), Box::new(value.to_owned())];
         let rows = self.rows(call, "read a record", Ask::Prepared(text, &params)).await?;
-        rows.first().map(|row| decode(row)?.ok_or_else(being_restored)).transpose()
+        rows.first().map(|row| decode(row)?.ok_or_else(Error::being_restored)).transpose()
     }
 
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
@@ -308,15 +306,7 @@ impl Driver for PostgresDriver {
 
     async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
         self.usable()?;
-        let mut builder = DigestBuilder::new(&request, call.now)?;
-        let mut snapshot = Snapshot::begin(self, call).await?;
-        loop {
-            let part = snapshot.next_page().await?;
-            if part.is_empty() {
-                return Ok(builder.finish());
-            }
-            part.iter().try_for_each(|record| builder.add(record))?;
-        }
+        proximadb_meta_archive::digest(Snapshot::begin(self, call).await?, &request, call.now).await
     }
 
     async fn close(&self) -> Result<()> {

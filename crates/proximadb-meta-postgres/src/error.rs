@@ -275,9 +275,3 @@ pub(crate) fn damaged(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::Corruption, what)
         .with_hint("somebody else wrote to the table: compare it with a backup, and restore it")
 }
-
-/// What a call into a namespace that is being restored is told.
-pub(crate) fn being_restored() -> Error {
-    let what = "the namespace is being restored, or a restore failed half way";
-    Error::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace")
-}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proximadb_meta_core::driver::Push;
-use proximadb_meta_core::filter::{ConfigValue, Leaf, Literal, Normal, Op};
+use proximadb_meta_core::filter::{ConfigValue, Leaf, Literal, Normal, Op, after_prefix};
 use proximadb_meta_core::keywords::query_words;
 use proximadb_meta_core::{Field, FieldKind};
 
@@ -28,7 +28,7 @@ pub(crate) fn condition(filter: &Normal, sql: &mut Sql) {
         Normal::Or(parts) => joined(parts, " OR ", "FALSE", sql),
         Normal::Literal(literal) => {
             let negated = literal.negated;
-            match flipped(literal) {
+            match literal.opposite() {
                 Some(leaf) => self::leaf(&leaf, sql),
                 // An absent field makes the leaf unknown to SQL; its negation is true.
                 None if negated => {
@@ -57,42 +57,8 @@ fn joined(parts: &[Normal], with: &str, empty: &str, sql: &mut Sql) {
     sql.words(")");
 }
 
-/// The negation of a comparison of a field that every record has is the opposite comparison: an index can serve it.
-fn flipped(literal: &Literal) -> Option<Leaf> {
-    let opposite = |op: Op| match op {
-        Op::Eq => Op::Ne,
-        Op::Ne => Op::Eq,
-        Op::Lt => Op::Ge,
-        Op::Le => Op::Gt,
-        Op::Gt => Op::Le,
-        Op::Ge => Op::Lt,
-    };
-    if !literal.negated {
-        return None;
-    }
-    match literal.leaf.clone() {
-        Leaf::Text { field, op, value } if !field.is_optional() => Some(Leaf::Text { field, op: opposite(op), value }),
-        Leaf::Number { field, op, value } if !field.is_optional() => {
-            Some(Leaf::Number { field, op: opposite(op), value })
-        }
-        Leaf::Time { field, op, value } if !field.is_optional() => Some(Leaf::Time { field, op: opposite(op), value }),
-        _ => None,
-    }
-}
-
-const fn operator(op: Op) -> &'static str {
-    match op {
-        Op::Eq => " = ",
-        Op::Ne => " <> ",
-        Op::Lt => " < ",
-        Op::Le => " <= ",
-        Op::Gt => " > ",
-        Op::Ge => " >= ",
-    }
-}
-
 fn compare(field: Field, op: Op, value: Arg, sql: &mut Sql) {
-    sql.words(field.name()).words(operator(op)).value(value);
+    sql.words(field.name()).words(" ").words(op.sign()).words(" ").value(value);
 }
 
 fn leaf(leaf: &Leaf, sql: &mut Sql) {
@@ -142,22 +108,6 @@ fn starts_with(field: Field, prefix: &Arc<str>, sql: &mut Sql) {
     sql.words(")");
 }
 
-/// The least text that is greater than every text with this prefix. The order of UTF-8 bytes is that of characters.
-fn after_prefix(prefix: &str) -> Option<String> {
-    let mut end: Vec<char> = prefix.chars().collect();
-    while let Some(last) = end.pop() {
-        let next = match last {
-            '\u{d7ff}' => Some('\u{e000}'),
-            last => char::from_u32(u32::from(last) + 1),
-        };
-        if let Some(next) = next {
-            end.push(next);
-            return Some(end.into_iter().collect());
-        }
-    }
-    None
-}
-
 /// Equality is containment, the rest a path with a condition. Numbers are decimals there; the shortest decimals of two doubles
 /// are equal and ordered as the doubles are.
 fn config(keys: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
@@ -172,15 +122,8 @@ fn config(keys: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
         return;
     }
     let path = json_path(keys);
-    let sign = match op {
-        Op::Eq | Op::Ne => "!=",
-        Op::Lt => "<",
-        Op::Le => "<=",
-        Op::Gt => ">",
-        Op::Ge => ">=",
-    };
     // Null is unlike everything there; here it is of another type.
-    let path = format!("{path} ? (@.type() == \"{kind}\" && @ {sign} {value})");
+    let path = format!("{path} ? (@.type() == \"{kind}\" && @ {op} {value})");
     at_path(keys, path, sql);
 }
 
@@ -211,16 +154,6 @@ fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_end_of_a_prefix() {
-        for (prefix, end) in
-            [("a", "b"), ("a\u{10ffff}", "b"), ("é", "ê"), ("x\u{d7ff}", "x\u{e000}"), ("a\u{7f}", "a\u{80}")]
-        {
-            assert_eq!(after_prefix(prefix).as_deref(), Some(end), "{prefix:?}");
-        }
-        assert_eq!(after_prefix("\u{10ffff}"), None);
-    }
 
     #[test]
     fn values_are_never_in_the_text() {

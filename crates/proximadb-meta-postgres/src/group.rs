@@ -5,13 +5,12 @@
 
 use deadpool_postgres::Client;
 use futures_util::future::{join, join_all, join3};
-use proximadb_meta_core::driver::{Applied, NetWrite, Prepared};
+use proximadb_meta_core::driver::{Applied, NetWrite, Prepared, Space};
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry};
 
 use crate::apply::Changes;
 use crate::config::Isolation;
-use crate::error::{being_restored, damaged, failed, is_ambiguous, is_contention, is_lost};
-use crate::plan::Space;
+use crate::error::{damaged, failed, is_ambiguous, is_contention, is_lost};
 use crate::row::{Param, borrowed, decode};
 use crate::statements::Statements;
 
@@ -131,12 +130,9 @@ pub(crate) fn plan(begun: Begun, units: &[&Unit]) -> (Vec<Result<Applied>>, Chan
     let mut answers = Vec::with_capacity(units.len());
     for unit in units {
         answers.push(if restoring && !unit.restoring {
-            Err(being_restored())
+            Err(Error::being_restored())
         } else {
-            space.plan(&unit.unit).map(|planned| match planned {
-                Ok(results) => Applied::Done(results),
-                Err(refusal) => Applied::Refused(refusal),
-            })
+            Ok(space.plan(&unit.unit))
         });
     }
     (answers, Changes::of(space))

@@ -23,7 +23,6 @@ mod filter;
 mod group;
 mod maintain;
 mod native;
-mod plan;
 mod plugin;
 mod pool;
 mod replicas;

@@ -12,8 +12,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
 
 use crate::error::damaged;
-use crate::plan::Record;
 use crate::types::Instant;
+
+pub(crate) type Record = Arc<CollectionMetadata>;
 
 /// The columns of a record, in the order of [`decode`].
 pub(crate) const COLUMNS: &str = "id, name, dimension, distance_metric, indexing_algorithm, created_at, updated_at, \

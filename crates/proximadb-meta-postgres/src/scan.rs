@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use proximadb_meta_core::driver::{Scan, Scanned};
 use proximadb_meta_core::page::{Position, SortKey};
-use proximadb_meta_core::{Field, Namespace, Order, Result};
+use proximadb_meta_core::{Error, Field, Namespace, Order, Result};
 use tokio_postgres::Row;
 
-use crate::error::{being_restored, damaged};
+use crate::error::damaged;
 use crate::filter::condition;
-use crate::plan::Record;
 use crate::pool::{Ask, Pool};
-use crate::row::{COLUMNS, decode};
+use crate::row::{COLUMNS, Record, decode};
 use crate::sql::Sql;
 use crate::statements::guard;
 
@@ -57,7 +56,7 @@ fn ordered(order: Order, sql: &mut Sql) {
 
 /// The records of rows that a guarded statement gave.
 pub(crate) fn records(rows: &[Row]) -> Result<Vec<Record>> {
-    rows.iter().map(|row| decode(row)?.ok_or_else(being_restored)).collect()
+    rows.iter().map(|row| decode(row)?.ok_or_else(Error::being_restored)).collect()
 }
 
 /// What the rows of a part are.

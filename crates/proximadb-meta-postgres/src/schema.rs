@@ -1,7 +1,8 @@
 //! The schema: migrations in order, each with the checksum of its text, applied by one process at a time.
 
 use proximadb_meta_core::keywords::KEYWORDS_REVISION;
-use proximadb_meta_core::report::{AppliedMigration, PendingMigration, SchemaAction, SchemaReport, StoreFormat};
+use proximadb_meta_core::migration::{Migration, statements};
+use proximadb_meta_core::report::{AppliedMigration, SchemaAction, SchemaReport, StoreFormat};
 use proximadb_meta_core::{Error, ErrorKind, Result, Timestamp};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -20,27 +21,13 @@ const OLDEST_SERVER: i32 = 120_000;
 /// Our tables.
 const TABLES: [&str; 4] = ["collections", "restoring", "schema_migrations", "store"];
 
-/// One step of the schema.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Migration {
-    pub(crate) version: i32,
-    pub(crate) name: &'static str,
-    text: &'static str,
-}
-
 /// Every step, in order. A released step is never changed: what it made is out there.
 pub(crate) const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, name: "catalog", text: include_str!("../migrations/0001_catalog.sql") }];
 
-impl Migration {
-    pub(crate) fn checksum(&self) -> String {
-        blake3::hash(self.text.as_bytes()).to_hex().to_string()
-    }
-
-    /// The statements for a schema whose name was checked. The sign stands nowhere else in them.
-    fn text(&self, schema: &str) -> String {
-        self.text.replace("@.", &format!("\"{schema}\"."))
-    }
+/// The statements of a step for a schema whose name was checked. The sign stands nowhere else in them.
+fn text(step: &Migration, schema: &str) -> String {
+    step.text.replace("@.", &format!("\"{schema}\"."))
 }
 
 /// What a schema is by its tables.
@@ -79,26 +66,16 @@ pub(crate) async fn report(client: &Client, schema: &str, action: SchemaAction) 
         Seen::Ours => status(client, schema).await?,
         _ => {
             let mut report = SchemaReport::default();
-            report.pending = MIGRATIONS.iter().map(pending).collect();
+            report.pending = MIGRATIONS.iter().map(|m| m.pending(Vec::new())).collect();
             report
         }
     };
     if action == SchemaAction::Plan {
         for (pending, known) in report.pending.iter_mut().rev().zip(MIGRATIONS.iter().rev()) {
-            pending.steps = statements(&known.text(schema));
+            pending.steps = statements(&text(known, schema));
         }
     }
     Ok(report)
-}
-
-fn pending(m: &Migration) -> PendingMigration {
-    PendingMigration::new(u64::try_from(m.version).unwrap_or(0), m.name, m.checksum(), Vec::new())
-}
-
-/// The statements of a text, without its comments.
-fn statements(text: &str) -> Vec<String> {
-    let lines: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("--")).collect();
-    lines.join("\n").split(';').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect()
 }
 
 async fn check_server(client: &Client) -> Result<()> {
@@ -158,13 +135,13 @@ async fn status(client: &Client, schema: &str) -> Result<SchemaReport> {
     let mut report = SchemaReport::default();
     report.format = Some(format(client, schema).await?);
     let wrong = |e| failed("read the list of migrations", &e);
-    let text =
+    let listed =
         format!("SELECT version, name, checksum, applied_at FROM \"{schema}\".schema_migrations ORDER BY version");
-    let rows = client.query(&text, &[]).await.map_err(wrong)?;
+    let rows = client.query(&listed, &[]).await.map_err(wrong)?;
     for (row, known) in rows.iter().zip(MIGRATIONS) {
         let version: i32 = row.try_get(0).map_err(wrong)?;
         let checksum: &str = row.try_get(2).map_err(wrong)?;
-        if version != known.version || checksum != known.checksum() {
+        if !known.is(version.into(), checksum) {
             let what = format!("migration {version} ({}) was applied with another text than ours", known.name);
             return Err(damaged(what));
         }
@@ -172,7 +149,7 @@ async fn status(client: &Client, schema: &str) -> Result<SchemaReport> {
         let version = u64::try_from(version).unwrap_or(0);
         report.applied.push(AppliedMigration::new(version, name, checksum, Some(at.0)));
     }
-    report.pending = MIGRATIONS.iter().skip(rows.len()).map(pending).collect();
+    report.pending = MIGRATIONS.iter().skip(rows.len()).map(|m| m.pending(Vec::new())).collect();
     Ok(report)
 }
 
@@ -226,12 +203,15 @@ async fn try_apply(client: &Client, schema: &str) -> Result<Vec<u64>> {
     };
     let mut ran = Vec::new();
     for step in MIGRATIONS.iter().skip(done) {
-        client.batch_execute(&step.text(schema)).await.map_err(wrong)?;
+        client.batch_execute(&text(step, schema)).await.map_err(wrong)?;
         let note = format!(
             "INSERT INTO \"{schema}\".schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)"
         );
-        client.execute(&note, &[&step.version, &step.name, &step.checksum(), &Instant(now())]).await.map_err(wrong)?;
-        ran.push(u64::try_from(step.version).unwrap_or(0));
+        client
+            .execute(&note, &[&step.version.cast_signed(), &step.name, &step.checksum(), &Instant(now())])
+            .await
+            .map_err(wrong)?;
+        ran.push(u64::from(step.version));
     }
     Ok(ran)
 }
@@ -288,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_plan_is_the_statements() {
-        let all = statements(&MIGRATIONS[0].text("s"));
+        let all = statements(&text(&MIGRATIONS[0], "s"));
         assert!(all[0].starts_with("CREATE TABLE \"s\".collections ("), "{}", all[0]);
         assert!(all.iter().all(|s| s.starts_with("CREATE ") && !s.contains('@') && !s.contains("--")), "{all:?}");
     }

@@ -2,10 +2,10 @@
 
 use proximadb_meta_core::driver::Search;
 use proximadb_meta_core::keywords::query_words;
-use proximadb_meta_core::{Call, Ranked, Result};
+use proximadb_meta_core::{Call, Error, Ranked, Result};
 
 use crate::driver::PostgresDriver;
-use crate::error::{being_restored, damaged};
+use crate::error::damaged;
 use crate::filter::condition;
 use crate::pool::Ask;
 use crate::row::{COLUMNS, WIDTH, decode};
@@ -33,7 +33,7 @@ pub(crate) async fn search(driver: &PostgresDriver, call: &Call, search: Search)
     }
     let rows = driver.pool.rows("search", Ask::Typed(body.as_str(), &body.bound())).await?;
     let ranked = rows.iter().map(|row| {
-        let record = decode(row)?.ok_or_else(being_restored)?;
+        let record = decode(row)?.ok_or_else(Error::being_restored)?;
         let score = row.try_get(WIDTH).map_err(|e| damaged(format!("a score cannot be read: {e}")))?;
         Ok(Ranked::new(record, score))
     });

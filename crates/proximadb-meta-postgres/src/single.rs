@@ -11,8 +11,7 @@ use tokio_postgres::Row;
 
 use crate::error::damaged;
 use crate::group::{Failure, Unit};
-use crate::plan::{Record, with_counters};
-use crate::row::{Param, arrays, borrowed, decode};
+use crate::row::{Param, Record, arrays, borrowed, decode};
 use crate::statements::Statements;
 
 /// Tries a unit of one write. Nothing: it was not done, and a transaction must find out why, or do it.
@@ -43,7 +42,7 @@ pub(crate) async fn one(
             let rows = query(client, &texts.update_one, &params).await?;
             let Some(row) = rows.first() else { return Ok(None) };
             let counters = counters(row).map_err(Failure::unknown)?;
-            Ok(Some(Applied::Done(vec![Some(with_counters(record, counters.0, counters.1))])))
+            Ok(Some(Applied::Done(vec![Some(record.with_counters(counters.0, counters.1))])))
         }
         NetWrite::Delete { expect: Expect::Exact { version, incarnation }, before } => {
             params.push(Box::new(before.id.to_string()));
@@ -113,7 +112,7 @@ pub(crate) async fn counts(
         let (record, place) = (stored.get(id)?, at.get_mut(&**id)?);
         place.0 += deltas.vectors.net;
         place.1 += deltas.bytes.net;
-        Some(Applied::Done(vec![Some(with_counters(record, place.0.cast_unsigned(), place.1.cast_unsigned()))]))
+        Some(Applied::Done(vec![Some(record.with_counters(place.0.cast_unsigned(), place.1.cast_unsigned()))]))
     };
     Ok(units.iter().zip(joined).map(answer).collect())
 }

@@ -8,9 +8,8 @@ use proximadb_meta_core::{Call, Order, Result};
 
 use crate::driver::PostgresDriver;
 use crate::error::failed;
-use crate::plan::Record;
 use crate::pool::Ask;
-use crate::row::Param;
+use crate::row::{Param, Record};
 use crate::scan;
 
 /// Records of one statement.

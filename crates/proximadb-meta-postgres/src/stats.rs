@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proximadb_meta_core::report::{BackendStats, Measured, Stat};
-use proximadb_meta_core::{Call, Result};
+use proximadb_meta_core::{Call, Error, Result};
 
 use crate::driver::PostgresDriver;
-use crate::error::{being_restored, damaged};
+use crate::error::damaged;
 use crate::pool::Ask;
 use crate::row::Param;
 use crate::types::Instant;
@@ -35,7 +35,7 @@ pub(crate) async fn read(driver: &PostgresDriver, call: &Call) -> Result<Backend
     }
     let [marks, records, expired, namespaces, table, indexes] = numbers;
     if marks > 0 && !call.restoring {
-        return Err(being_restored());
+        return Err(Error::being_restored());
     }
     let mut stats = BackendStats::default();
     stats.collections = Some(Measured::exact(records.saturating_sub(expired)));

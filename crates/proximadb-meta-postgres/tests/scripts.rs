@@ -9,6 +9,7 @@ use proximadb_meta_core::{
     Result, SystemClock,
 };
 use proximadb_meta_testkit::Fixture as _;
+use proximadb_meta_testkit::rng::Rng;
 use proximadb_meta_testkit::scripts::{Scripts, run_scripts};
 
 #[test]
@@ -71,32 +72,20 @@ const PIECES: [&str; 48] = [
     "DROP TABLE collections",
 ];
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) % n as u64) as usize
-    }
-
-    fn text(&mut self) -> String {
-        (0..=self.below(6)).map(|_| PIECES[self.below(PIECES.len())]).collect()
-    }
+fn text(dice: &mut Rng) -> String {
+    (0..=dice.below(6)).map(|_| dice.pick(&PIECES)).collect()
 }
 
-fn record(i: usize, dice: &mut Dice) -> CollectionMetadata {
-    let mut r = CollectionMetadata::new(format!("{}{i}", dice.text()), 8, DistanceMetric::new(&short(&dice.text())));
-    r.id = format!("{i}{}", dice.text()).into();
-    r.indexing_algorithm = IndexingAlgorithm::new(&short(&dice.text()));
-    r.owner = (dice.below(3) > 0).then(|| dice.text().into());
-    r.tags = (0..dice.below(3)).map(|_| dice.text()).collect();
-    r.description = (dice.below(3) > 0).then(|| format!("{}\n\t{}", dice.text(), dice.text()).into());
+fn record(i: usize, dice: &mut Rng) -> CollectionMetadata {
+    let mut r = CollectionMetadata::new(format!("{}{i}", text(dice)), 8, DistanceMetric::new(&short(&text(dice))));
+    r.id = format!("{i}{}", text(dice)).into();
+    r.indexing_algorithm = IndexingAlgorithm::new(&short(&text(dice)));
+    r.owner = (dice.below(3) > 0).then(|| text(dice).into());
+    r.tags = (0..dice.below(3)).map(|_| text(dice)).collect();
+    r.description = (dice.below(3) > 0).then(|| format!("{}\n\t{}", text(dice), text(dice)).into());
     let (key, value) = (
-        serde_json::to_string(&dice.text()).expect("the test can go on"),
-        serde_json::to_string(&dice.text()).expect("the test can go on"),
+        serde_json::to_string(&text(dice)).expect("the test can go on"),
+        serde_json::to_string(&text(dice)).expect("the test can go on"),
     );
     let numbers = ["0.1", "-7", "1e300", "5e-324", "9007199254740991", "true", "null", "[1]", "2.5"];
     let number = numbers[dice.below(numbers.len())];
@@ -136,7 +125,7 @@ fn quoted(text: &str) -> String {
 async fn hostile_strings_are_answered_as_by_memory() {
     let opened = fixture::Postgres::default().open(Arc::new(SystemClock)).await.unwrap();
     let (postgres, memory) = (opened.backend.clone(), proximadb_meta_memory::memory().into_backend());
-    let mut dice = Dice(11);
+    let mut dice = Rng::new(11);
     let mut strings = 0;
     let mut all = Vec::new();
     for part in 0..8 {
@@ -152,7 +141,7 @@ async fn hostile_strings_are_answered_as_by_memory() {
     assert!(ours.iter().zip(&theirs).all(|(a, b)| a.same_content(b)));
     for round in 0..900 {
         let r = &all[dice.below(all.len())];
-        let text = if dice.below(2) == 0 { dice.text() } else { r.owner.as_deref().unwrap_or(&r.name).to_owned() };
+        let text = if dice.below(2) == 0 { text(&mut dice) } else { r.owner.as_deref().unwrap_or(&r.name).to_owned() };
         let beginning: String = r.name.chars().take(dice.below(3)).collect();
         let key = r.config.as_str().split('"').nth(1).unwrap_or("n").to_owned();
         strings += 4;

@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
-use proximadb_meta_core::driver::{NetWrite, Prepared};
+use proximadb_meta_core::driver::{NetWrite, Prepared, Space};
 use proximadb_meta_core::{CollectionMetadata, Namespace, Result};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::error::failed;
-use crate::plan::{Cell, Space, Stored};
-use crate::row::{COLUMNS, NO_COLUMNS, Query, Record, WIDTH, bind, decode, json};
+use crate::row::{COLUMNS, NO_COLUMNS, Query, Record, Stored, WIDTH, bind, decode, json};
 use crate::words::{same_texts, tokens};
 
 /// A namespace as a transaction found it.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    pub(crate) space: Space,
+    pub(crate) space: Space<Stored>,
     pub(crate) restoring: bool,
     /// The highest row of the table.
     pub(crate) last_row: i64,
@@ -78,22 +77,22 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// The difference between what was read and what is to be. New records get the rows after `last_row`.
-    pub(crate) fn of(spaces: BTreeMap<Namespace, Space>, last_row: i64) -> Self {
+    pub(crate) fn of(spaces: BTreeMap<Namespace, Space<Stored>>, last_row: i64) -> Self {
         let mut changes = Self::default();
         let mut next = last_row;
         for (namespace, space) in spaces {
-            for cell in space.into_cells() {
-                changes.add(&namespace, cell, &mut next);
+            for (_, cell) in space.into_cells() {
+                changes.add(&namespace, cell.before, cell.now, &mut next);
             }
         }
         changes
     }
 
-    fn add(&mut self, namespace: &Namespace, cell: Cell, next: &mut i64) {
-        match (cell.before, cell.now) {
+    fn add(&mut self, namespace: &Namespace, before: Option<Stored>, now: Option<Record>, next: &mut i64) {
+        match (before, now) {
             (None, None) => {}
             (Some(old), Some(new)) if Arc::ptr_eq(&old.record, &new) => {}
-            (Some(old), Some(new)) if only_counted(&old.record, &new) => {
+            (Some(old), Some(new)) if old.record.same_but_counters(&new) => {
                 self.counts.push((old.row, new.vector_count, new.total_size_bytes));
             }
             (old, new) => {
@@ -130,12 +129,12 @@ impl Changes {
 
     /// One record goes.
     pub(crate) fn remove(&mut self, namespace: &Namespace, stored: Stored) {
-        self.add(namespace, Cell { before: Some(stored), now: None }, &mut 0);
+        self.add(namespace, Some(stored), None, &mut 0);
     }
 
     /// One record comes, in the row after `last`.
     pub(crate) fn insert(&mut self, namespace: &Namespace, record: Record, last: &mut i64) {
-        self.add(namespace, Cell { before: None, now: Some(record) }, last);
+        self.add(namespace, None, Some(record), last);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -162,13 +161,6 @@ impl Changes {
         }
         Ok(())
     }
-}
-
-fn only_counted(old: &CollectionMetadata, new: &CollectionMetadata) -> bool {
-    let mut same = old.clone();
-    same.vector_count = new.vector_count;
-    same.total_size_bytes = new.total_size_bytes;
-    same == *new
 }
 
 fn tags_of(namespace: &Namespace, r: &CollectionMetadata) -> impl Iterator<Item = (Namespace, Arc<str>, Arc<str>)> {

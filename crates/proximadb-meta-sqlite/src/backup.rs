@@ -29,7 +29,7 @@ pub(crate) async fn restore(
     location: &str,
     options: RestoreOptions,
 ) -> Result<RestoreReport> {
-    if let Some(directory) = native::find(location, id).await? {
+    if let Some(directory) = native::FORMAT.find(location, id).await? {
         return native::restore(driver, call, directory, id, options).await;
     }
     proximadb_meta_archive::restore(driver, call, id, location, options).await

@@ -46,14 +46,7 @@ async fn number(connection: &mut SqliteConnection, statement: &'static str) -> R
 
 async fn of_layout(connection: &mut SqliteConnection) -> Finding {
     match layout::read(connection, SchemaAction::Status).await {
-        Ok(report) if report.pending.is_empty() => {
-            let format = report.format.map_or(0, |f| f.format);
-            Finding::ok("layout", format!("format {format}, {} migrations applied", report.applied.len()))
-        }
-        Ok(report) => {
-            let missing = report.pending.len();
-            Finding::problem("layout", format!("{missing} migrations are missing"), "run pxmeta schema apply")
-        }
+        Ok(report) => report.finding(),
         Err(e) => unread("layout", &e),
     }
 }

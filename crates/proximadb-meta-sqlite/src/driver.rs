@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use proximadb_meta_archive::Pages as _;
-use proximadb_meta_core::digest::DigestBuilder;
 use proximadb_meta_core::driver::{Applied, Driver, Key, Prepared, Push, Scan, Scanned, Search};
 use proximadb_meta_core::filter::Literal;
 use proximadb_meta_core::page::Position;
@@ -25,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::config::SqliteOptions;
 use crate::error::failed;
 use crate::file;
-use crate::group::{Unit, being_restored};
+use crate::group::Unit;
 use crate::layout;
 use crate::readers::Readers;
 use crate::row::{Record, decode};
@@ -141,7 +139,7 @@ impl SqliteDriver {
 
 /// The records of rows that a guarded statement gave.
 pub(crate) fn records(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<Record>> {
-    rows.iter().map(|row| decode(row, 0)?.ok_or_else(being_restored)).collect()
+    rows.iter().map(|row| decode(row, 0)?.ok_or_else(Error::being_restored)).collect()
 }
 
 impl Driver for SqliteDriver {
@@ -156,7 +154,7 @@ impl Driver for SqliteDriver {
     async fn get(&self, call: &Call, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
         self.usable()?;
         let row = self.readers.one("read a record", scan::point(call, key)).await?;
-        row.map(|row| decode(&row, 0)?.ok_or_else(being_restored)).transpose()
+        row.map(|row| decode(&row, 0)?.ok_or_else(Error::being_restored)).transpose()
     }
 
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
@@ -239,15 +237,7 @@ impl Driver for SqliteDriver {
 
     async fn digest(&self, call: &Call, request: DigestRequest) -> Result<Digest> {
         self.usable()?;
-        let mut builder = DigestBuilder::new(&request, call.now)?;
-        let mut snapshot = Snapshot::begin(self, call).await?;
-        loop {
-            let part = snapshot.next_page().await?;
-            if part.is_empty() {
-                return Ok(builder.finish());
-            }
-            part.iter().try_for_each(|record| builder.add(record))?;
-        }
+        proximadb_meta_archive::digest(Snapshot::begin(self, call).await?, &request, call.now).await
     }
 
     async fn close(&self) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proximadb_meta_core::driver::Push;
-use proximadb_meta_core::filter::{ConfigValue, Leaf, Literal, Normal, Op};
+use proximadb_meta_core::filter::{ConfigValue, Leaf, Literal, Normal, Op, after_prefix};
 use proximadb_meta_core::{Field, FieldKind, Namespace};
 
 use crate::sql::{Arg, Sql};
@@ -48,7 +48,7 @@ impl Translator<'_> {
                 self.joined(parts, " AND ", "TRUE", is_choice);
             }
             Normal::Or(parts) => self.joined(parts, " OR ", "FALSE", true),
-            Normal::Literal(literal) => match flipped(literal) {
+            Normal::Literal(literal) => match literal.opposite() {
                 Some(leaf) => self.leaf(&leaf, is_choice),
                 // An absent field makes the leaf unknown to SQL; its negation is true.
                 None if literal.negated => {
@@ -120,47 +120,13 @@ fn finds_few(part: &Normal) -> bool {
     }
 }
 
-/// The negation of a comparison of a field that every record has is the opposite comparison: an index can serve it.
-fn flipped(literal: &Literal) -> Option<Leaf> {
-    let opposite = |op: Op| match op {
-        Op::Eq => Op::Ne,
-        Op::Ne => Op::Eq,
-        Op::Lt => Op::Ge,
-        Op::Le => Op::Gt,
-        Op::Gt => Op::Le,
-        Op::Ge => Op::Lt,
-    };
-    if !literal.negated {
-        return None;
-    }
-    match literal.leaf.clone() {
-        Leaf::Text { field, op, value } if !field.is_optional() => Some(Leaf::Text { field, op: opposite(op), value }),
-        Leaf::Number { field, op, value } if !field.is_optional() => {
-            Some(Leaf::Number { field, op: opposite(op), value })
-        }
-        Leaf::Time { field, op, value } if !field.is_optional() => Some(Leaf::Time { field, op: opposite(op), value }),
-        _ => None,
-    }
-}
-
-const fn operator(op: Op) -> &'static str {
-    match op {
-        Op::Eq => " = ",
-        Op::Ne => " <> ",
-        Op::Lt => " < ",
-        Op::Le => " <= ",
-        Op::Gt => " > ",
-        Op::Ge => " >= ",
-    }
-}
-
 fn compare(field: Field, op: Op, value: Arg, sql: &mut Sql) {
     // Whoever asks for a stretch of an indexed field usually asks for a short one: without a word about it SQLite would take
     // it for a quarter of the records, and rather go through all of them in the order of the list.
     let indexed = matches!(field, Field::Name | Field::Owner | Field::CreatedAt | Field::UpdatedAt | Field::ExpiresAt);
     let is_short = indexed && matches!(op, Op::Lt | Op::Le | Op::Gt | Op::Ge);
     sql.words(if is_short { "likelihood(" } else { "" });
-    sql.words(field.name()).words(operator(op)).value(value);
+    sql.words(field.name()).words(" ").words(op.sign()).words(" ").value(value);
     sql.words(if is_short { ", 0.01)" } else { "" });
 }
 
@@ -203,22 +169,6 @@ fn starts_with(field: Field, prefix: &Arc<str>, sql: &mut Sql) {
     sql.words(")");
 }
 
-/// The least text that is greater than every text with this prefix. The order of UTF-8 bytes is that of characters.
-fn after_prefix(prefix: &str) -> Option<String> {
-    let mut end: Vec<char> = prefix.chars().collect();
-    while let Some(last) = end.pop() {
-        let next = match last {
-            '\u{d7ff}' => Some('\u{e000}'),
-            last => char::from_u32(u32::from(last) + 1),
-        };
-        if let Some(next) = next {
-            end.push(next);
-            return Some(end.into_iter().collect());
-        }
-    }
-    None
-}
-
 fn config(path: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
     let Some(path) = json_path(path) else {
         sql.words("FALSE");
@@ -231,7 +181,7 @@ fn config(path: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
                 .text(path.clone())
                 .words(") = 'real' OR (json_type(config, ")
                 .text(path.clone());
-            sql.words(") = 'integer' AND json_extract(config, ").text(path).words(")").words(operator(op));
+            sql.words(") = 'integer' AND json_extract(config, ").text(path).words(") ").words(op.sign()).words(" ");
             sql.value(Arg::Real(*x)).words("))");
         }
         ConfigValue::Text(text) => {
@@ -240,7 +190,7 @@ fn config(path: &[Arc<str>], op: Op, value: &ConfigValue, sql: &mut Sql) {
                 .text(path.clone())
                 .words(") = 'text' AND json_extract(config, ")
                 .text(path);
-            sql.words(")").words(operator(op)).text(text.clone()).words(")");
+            sql.words(") ").words(op.sign()).words(" ").text(text.clone()).words(")");
         }
         ConfigValue::Bool(wanted) => {
             let accepted = [false, true].into_iter().filter(|found| op.accepts(found.cmp(wanted)));
@@ -267,16 +217,6 @@ fn json_path(keys: &[Arc<str>]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_end_of_a_prefix() {
-        for (prefix, end) in
-            [("a", "b"), ("a\u{10ffff}", "b"), ("é", "ê"), ("x\u{d7ff}", "x\u{e000}"), ("a\u{7f}", "a\u{80}")]
-        {
-            assert_eq!(after_prefix(prefix).as_deref(), Some(end), "{prefix:?}");
-        }
-        assert_eq!(after_prefix("\u{10ffff}"), None);
-    }
 
     #[test]
     fn values_are_never_in_the_text() {

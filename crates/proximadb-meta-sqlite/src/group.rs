@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use proximadb_meta_core::driver::{Applied, Prepared};
+use proximadb_meta_core::driver::{Applied, Prepared, Space};
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry};
 use sqlx::sqlite::SqliteConnection;
 
 use crate::apply::{Changes, load};
 use crate::error::{failed, is_busy, is_full};
-use crate::plan::Space;
+use crate::row::Stored;
 use crate::schema::begin;
 
 /// A unit and where it belongs.
@@ -59,7 +59,7 @@ async fn plan(connection: &mut SqliteConnection, units: &[&Unit]) -> Result<(Vec
         by_namespace.entry(unit.namespace.clone()).or_default().push(&unit.unit);
     }
     let mut last_row = 0;
-    let mut spaces: BTreeMap<Namespace, (Space, bool)> = BTreeMap::new();
+    let mut spaces: BTreeMap<Namespace, (Space<Stored>, bool)> = BTreeMap::new();
     for (namespace, units) in by_namespace {
         let loaded = load(connection, &namespace, units.into_iter()).await?;
         last_row = loaded.last_row;
@@ -71,22 +71,13 @@ async fn plan(connection: &mut SqliteConnection, units: &[&Unit]) -> Result<(Vec
             return Err(Error::new(ErrorKind::Internal, "a unit's namespace was not read"));
         };
         answers.push(if *restoring && !unit.restoring {
-            Err(being_restored())
+            Err(Error::being_restored())
         } else {
-            space.plan(&unit.unit).map(|planned| match planned {
-                Ok(results) => Applied::Done(results),
-                Err(refusal) => Applied::Refused(refusal),
-            })
+            Ok(space.plan(&unit.unit))
         });
     }
     let spaces = spaces.into_iter().map(|(namespace, (space, _))| (namespace, space)).collect();
     Ok((answers, Changes::of(spaces, last_row)))
-}
-
-/// What a call into a namespace that is being restored is told.
-pub(crate) fn being_restored() -> Error {
-    let what = "the namespace is being restored, or a restore failed half way";
-    Error::new(ErrorKind::Unavailable, what).with_hint("wait for it, or restore again with replace")
 }
 
 pub(crate) async fn end(connection: &mut SqliteConnection, how: &'static str) -> Result<()> {

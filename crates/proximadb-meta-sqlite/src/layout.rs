@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use proximadb_meta_core::migration::{Migration, statements};
 use proximadb_meta_core::report::{AppliedMigration, PendingMigration, SchemaAction, SchemaReport, StoreFormat};
 use proximadb_meta_core::{Error, ErrorKind, Result, Timestamp};
 use sqlx::sqlite::SqliteConnection;
@@ -50,11 +51,8 @@ async fn applied(connection: &mut SqliteConnection) -> Result<Vec<AppliedMigrati
 
 fn pending(done: usize, action: SchemaAction) -> Vec<PendingMigration> {
     let missing = MIGRATIONS.iter().skip(done);
-    let told = |m: &schema::Migration| {
-        let steps = if action == SchemaAction::Plan { m.statements() } else { Vec::new() };
-        PendingMigration::new(m.version.unsigned_abs(), m.name, m.checksum(), steps)
-    };
-    missing.map(told).collect()
+    let steps = |m: &Migration| if action == SchemaAction::Plan { statements(m.text) } else { Vec::new() };
+    missing.map(|m| m.pending(steps(m))).collect()
 }
 
 /// The layout of a database that is not open. `Status` and `Plan` write nothing, and make no file.

@@ -25,7 +25,6 @@ mod group;
 mod layout;
 mod maintain;
 mod native;
-mod plan;
 mod plugin;
 mod readers;
 mod row;

@@ -9,8 +9,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::apply::Changes;
 use crate::error::{damaged, failed};
 use crate::group::{Failure, commit, end};
-use crate::plan::Stored;
-use crate::row::{COLUMNS, decode};
+use crate::row::{COLUMNS, Stored, decode};
 use crate::schema::begin;
 
 /// Records that are removed by one transaction: other writers wait for no more than that.

@@ -1,6 +1,6 @@
 //! Records as rows: the columns in one order, read and bound by position.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::sync::Arc;
 
 use proximadb_meta_core::limits::MAX_SAFE_INTEGER;
@@ -24,6 +24,20 @@ pub(crate) const NO_COLUMNS: &str = "NULL, NULL, NULL, NULL, NULL, NULL, NULL, N
 pub(crate) const WIDTH: usize = 19;
 
 pub(crate) type Record = Arc<CollectionMetadata>;
+
+/// A record as the table holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// Its row.
+    pub(crate) row: i64,
+    pub(crate) record: Record,
+}
+
+impl Borrow<Record> for Stored {
+    fn borrow(&self) -> &Record {
+        &self.record
+    }
+}
 
 /// The record of a row whose columns begin at `first`; nothing for a row without an id. What the file holds is not trusted.
 pub(crate) fn decode(row: &SqliteRow, first: usize) -> Result<Option<Record>> {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use proximadb_meta_core::keywords::KEYWORDS_REVISION;
+use proximadb_meta_core::migration::Migration;
 use proximadb_meta_core::{Error, ErrorKind, Result, Timestamp};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
@@ -14,30 +15,9 @@ const APPLICATION_ID: i64 = 0x5058_4d44;
 /// The format this release writes, and the newest it reads.
 const FORMAT: u32 = 1;
 
-/// One step of the schema.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Migration {
-    pub(crate) version: i64,
-    pub(crate) name: &'static str,
-    text: &'static str,
-}
-
 /// Every step, in order. A released step is never changed: what it made is out there.
 pub(crate) const MIGRATIONS: &[Migration] =
     &[Migration { version: 1, name: "catalog", text: include_str!("../migrations/0001_catalog.sql") }];
-
-impl Migration {
-    pub(crate) fn checksum(&self) -> String {
-        blake3::hash(self.text.as_bytes()).to_hex().to_string()
-    }
-
-    /// Its statements, without the comments between them.
-    pub(crate) fn statements(&self) -> Vec<String> {
-        let lines = self.text.lines().filter(|line| !line.starts_with("--"));
-        let text = lines.collect::<Vec<_>>().join("\n");
-        text.split(";\n").map(|s| s.trim().trim_end_matches(';').to_owned()).filter(|s| !s.is_empty()).collect()
-    }
-}
 
 /// What a database is by its header and tables.
 enum Seen {
@@ -201,7 +181,7 @@ pub(crate) async fn applied(connection: &mut SqliteConnection) -> Result<usize> 
     for (row, known) in rows.iter().zip(MIGRATIONS) {
         let version: i64 = row.try_get(0).map_err(|e| failed("read the list of migrations", e))?;
         let checksum: String = row.try_get(1).map_err(|e| failed("read the list of migrations", e))?;
-        if version != known.version || checksum != known.checksum() {
+        if !known.is(version, &checksum) {
             return Err(damaged(format!(
                 "migration {version} ({}) was applied with another text than ours",
                 known.name
@@ -228,14 +208,14 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<u64>> {
     for step in MIGRATIONS.iter().skip(done) {
         sqlx::raw_sql(step.text).execute(&mut *connection).await.map_err(wrong)?;
         sqlx::query("INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?1, ?2, ?3, ?4)")
-            .bind(step.version)
+            .bind(i64::from(step.version))
             .bind(step.name)
             .bind(step.checksum())
             .bind(now().as_micros())
             .execute(&mut *connection)
             .await
             .map_err(wrong)?;
-        ran.push(step.version.unsigned_abs());
+        ran.push(u64::from(step.version));
     }
     for (key, value) in
         [("format", FORMAT), ("min_reader", FORMAT), ("min_writer", FORMAT), ("keywords_revision", KEYWORDS_REVISION)]

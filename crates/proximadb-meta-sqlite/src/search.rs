@@ -1,13 +1,12 @@
 //! Ranked search: the full-text index finds and ranks (BM25 over the keywords of the namespace), one statement reads.
 
 use proximadb_meta_core::driver::Search;
-use proximadb_meta_core::{Call, Ranked, Result};
+use proximadb_meta_core::{Call, Error, Ranked, Result};
 use sqlx::Row as _;
 
 use crate::driver::SqliteDriver;
 use crate::error::failed;
 use crate::filter::condition;
-use crate::group::being_restored;
 use crate::row::{COLUMNS, NO_COLUMNS, decode};
 use crate::sql::Sql;
 use crate::words::expression;
@@ -34,7 +33,7 @@ pub(crate) async fn search(driver: &SqliteDriver, call: &Call, search: Search) -
     sql.words(" OFFSET ").integer(number(search.skip)).words(")");
     let rows = driver.readers.all("search", sql.query()).await?;
     let ranked = rows.iter().map(|row| {
-        let record = decode(row, 1)?.ok_or_else(being_restored)?;
+        let record = decode(row, 1)?.ok_or_else(Error::being_restored)?;
         let score = row.try_get_unchecked(0).map_err(|e| failed("read a score", e))?;
         Ok(Ranked::new(record, score))
     });

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proximadb_meta_core::report::{BackendStats, Measured, Stat};
-use proximadb_meta_core::{Call, Result};
+use proximadb_meta_core::{Call, Error, Result};
 use sqlx::Row as _;
 
 use crate::driver::SqliteDriver;
 use crate::error::failed;
-use crate::group::being_restored;
 
 /// One statement, and so one state: the mark of a restore, records, expired ones, namespaces (by steps through the index),
 /// pages, free pages.
@@ -34,7 +33,7 @@ pub(crate) async fn read(driver: &SqliteDriver, call: &Call) -> Result<BackendSt
     }
     let [marks, records, expired, namespaces, pages, free] = numbers;
     if marks > 0 && !call.restoring {
-        return Err(being_restored());
+        return Err(Error::being_restored());
     }
     let (file, journal) = sizes(&driver.path).await;
     let of = |cell: &AtomicU64| Measured::exact(cell.load(Ordering::Relaxed));

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use proximadb_meta_core::{CollectionMetadata, DistanceMetric, Filter, Operation, PutIf, Result, StatsDelta};
+use proximadb_meta_core::{
+    CollectionMetadata, DistanceMetric, Filter, MetadataBackend, Operation, PutIf, Result, StatsDelta,
+};
 use tempfile::TempDir;
 
 /// Processes that start at the same time on a file that is not there.
@@ -113,18 +115,27 @@ fn together(work: &str, path: &Path, count: u64) -> Check {
     Ok(())
 }
 
+/// Opens the file, does something with the catalog, and closes it.
+fn with(path: &Path, work: impl AsyncFnOnce(&dyn MetadataBackend) -> Result<()>) -> Check {
+    runtime().block_on(async {
+        let catalog = proximadb_meta_sqlite::open(path).await?.into_backend();
+        work(&*catalog).await?;
+        catalog.close().await
+    })?;
+    Ok(())
+}
+
 fn start_at_once() -> Check {
     for _ in 0..3 {
         let dir = TempDir::new()?;
         let path = dir.path().join("catalog.db");
         together("start", &path, STARTERS as u64)?;
-        runtime().block_on(async {
-            let catalog = proximadb_meta_sqlite::open(&path).await?.into_backend();
+        with(&path, async |catalog| {
             assert_eq!(catalog.count_collections(None).await?, STARTERS as u64);
             let layout = catalog.schema(proximadb_meta_core::report::SchemaAction::Status).await?;
             assert_eq!((layout.applied.len(), layout.pending.len()), (1, 0));
             assert!(catalog.maintain().await?.contains("found no damage"));
-            catalog.close().await
+            Ok(())
         })?;
     }
     Ok(())
@@ -133,19 +144,17 @@ fn start_at_once() -> Check {
 fn write_at_once() -> Check {
     let dir = TempDir::new()?;
     let path = dir.path().join("catalog.db");
-    runtime().block_on(async {
-        let catalog = proximadb_meta_sqlite::open(&path).await?.into_backend();
+    with(&path, async |catalog| {
         catalog.create_collection(record("shared")).await?;
-        catalog.close().await
+        Ok(())
     })?;
     together("write", &path, WRITERS)?;
-    runtime().block_on(async {
-        let catalog = proximadb_meta_sqlite::open(&path).await?.into_backend();
+    with(&path, async |catalog| {
         let shared = catalog.get_collection("shared").await?.expect("it is there");
         assert_eq!((shared.vector_count, shared.total_size_bytes), (WRITERS * STEPS, 10 * WRITERS * STEPS));
         assert_eq!(catalog.count_collections(None).await?, 1 + WRITERS * (STEPS - STEPS.div_ceil(3)));
         assert!(catalog.maintain().await?.contains("found no damage"));
-        catalog.close().await
+        Ok(())
     })?;
     Ok(())
 }
@@ -154,12 +163,11 @@ fn one_name() -> Check {
     let dir = TempDir::new()?;
     let path = dir.path().join("catalog.db");
     together("name", &path, WRITERS)?;
-    runtime().block_on(async {
-        let catalog = proximadb_meta_sqlite::open(&path).await?.into_backend();
+    with(&path, async |catalog| {
         let all = catalog.list_collections(None).await?;
         let names: BTreeSet<_> = all.iter().map(|r| r.name.clone()).collect();
         assert_eq!((all.len() as u64, names.len() as u64), (STEPS, STEPS));
-        catalog.close().await
+        Ok(())
     })?;
     Ok(())
 }
@@ -176,10 +184,9 @@ fn rounds() -> u64 {
 fn kill_9() -> Check {
     let dir = TempDir::new()?;
     let path = dir.path().join("catalog.db");
-    runtime().block_on(async {
-        let catalog = proximadb_meta_sqlite::open(&path).await?.into_backend();
+    with(&path, async |catalog| {
         catalog.create_collection(record("shared")).await?;
-        catalog.close().await
+        Ok(())
     })?;
     let mut acknowledged = BTreeSet::new();
     for round in 0..rounds() {

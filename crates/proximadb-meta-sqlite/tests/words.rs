@@ -10,6 +10,8 @@ use proximadb_meta_core::keywords::{keywords, query_words};
 use proximadb_meta_core::{
     CallContext, CollectionMetadata, DistanceMetric, Filter, MetadataBackend, Namespace, Operation, PutIf,
 };
+use proximadb_meta_testkit::rng::Rng;
+use proximadb_meta_testkit::scripts::number_from_env;
 
 /// Letters of several scripts, with what changes under folding and normalising, what joins and parts words, and blanks that
 /// combine.
@@ -80,43 +82,29 @@ const PIECES: [&str; 64] = [
     "!\u{902}",
 ];
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((x ^ (x >> 31)) % n as u64) as usize
-    }
-
-    fn text(&mut self, pieces: usize) -> String {
-        let mut text = String::new();
-        for _ in 0..=self.below(pieces) {
-            text.push_str(PIECES[self.below(PIECES.len())]);
-            if self.below(3) == 0 {
-                text.push(' ');
-            }
+fn text(dice: &mut Rng, pieces: usize) -> String {
+    let mut text = String::new();
+    for _ in 0..=dice.below(pieces) {
+        text.push_str(dice.pick(&PIECES));
+        if dice.one_in(3) {
+            text.push(' ');
         }
-        text
     }
+    text
 }
 
 fn texts() -> usize {
-    match std::env::var("PXMETA_SOAK_RECORDS") {
-        Err(_) => 10_000,
-        Ok(text) => text.parse().expect("PXMETA_SOAK_RECORDS is a number"),
-    }
+    let texts = number_from_env("PXMETA_SOAK_RECORDS", 10_000).expect("a number");
+    texts.try_into().expect("a number that memory has room for")
 }
 
-fn record(i: usize, dice: &mut Dice) -> CollectionMetadata {
-    let name: String = dice.text(4).chars().filter(|c| !c.is_control()).collect();
+fn record(i: usize, dice: &mut Rng) -> CollectionMetadata {
+    let name: String = text(dice, 4).chars().filter(|c| !c.is_control()).collect();
     let mut r = CollectionMetadata::new(format!("{i} {name}"), 1, DistanceMetric::COSINE);
     r.id = format!("{i:06}").into();
-    r.description = Some(format!("{}x", dice.text(12)).into());
+    r.description = Some(format!("{}x", text(dice, 12)).into());
     if dice.below(4) == 0 {
-        r.owner = Some(format!("{}o", dice.text(2)).chars().filter(|c| !c.is_control()).collect::<String>().into());
+        r.owner = Some(format!("{}o", text(dice, 2)).chars().filter(|c| !c.is_control()).collect::<String>().into());
     }
     r.version = 1;
     r
@@ -134,7 +122,7 @@ async fn the_index_and_the_meaning_agree() {
     let memory = proximadb_meta_memory::memory().into_backend();
     let space = CallContext::in_namespace(Namespace::new("Räume & Co").unwrap());
     let stores = [(sqlite.scoped(space.clone()), memory.scoped(space)), (sqlite.clone(), memory)];
-    let mut dice = Dice(7);
+    let mut dice = Rng::new(7);
     let mut asked = 0;
     for (sqlite, memory) in &stores {
         let all: Vec<_> = (0..texts() / stores.len()).map(|i| record(i, &mut dice)).collect();
@@ -163,7 +151,7 @@ async fn the_index_and_the_meaning_agree() {
             let query = match dice.below(3) {
                 0 => words[dice.below(words.len())].clone(),
                 1 => format!("{} {}", words[dice.below(words.len())], words[dice.below(words.len())]),
-                _ => dice.text(3),
+                _ => text(&mut dice, 3),
             };
             let filter = Filter::words(query.as_str());
             let Ok(wanted) = query_words(&query) else { continue };

@@ -10,6 +10,8 @@
 //! What several threads did at once is recorded as a [`history`], and checked for one order of the calls that explains every
 //! answer; for backends across a network the [`fault`] proxy breaks connections, and servers are killed, meanwhile.
 //!
+//! [`plans`] is for backends that answer filters by indexes, and [`rng`] for tests of their own that go by seed.
+//!
 //! The suite tests itself: [`matrix`] runs all cases against seeded [`bugs`] and fails when a bug is not caught.
 
 #[macro_use]
@@ -25,9 +27,10 @@ pub mod fixture;
 pub mod history;
 pub mod matrix;
 pub mod model;
+pub mod plans;
 pub mod random;
 mod rewrite;
-mod rng;
+pub mod rng;
 pub mod script;
 pub mod scripts;
 

@@ -29,13 +29,17 @@ impl Scripts {
     /// # Errors
     /// When one of the variables is set to something that is not a number.
     pub fn from_env(count: u64) -> CaseResult<Self> {
-        let first = number("PXMETA_SOAK_FIRST", 1)?;
-        let count = number("PXMETA_SOAK_SEEDS", count)?;
+        let first = number_from_env("PXMETA_SOAK_FIRST", 1)?;
+        let count = number_from_env("PXMETA_SOAK_SEEDS", count)?;
         Ok(Self { seeds: first..first.saturating_add(count), steps: 24, per_store: 200 })
     }
 }
 
-fn number(variable: &str, default: u64) -> CaseResult<u64> {
+/// The number that a variable of the environment says, or the default where it is not set.
+///
+/// # Errors
+/// When it is set to something that is not a number.
+pub fn number_from_env(variable: &str, default: u64) -> CaseResult<u64> {
     match std::env::var(variable) {
         Err(_) => Ok(default),
         Ok(text) => text.parse().map_err(|_| Failure::new(format!("{variable} is {text:?}, not a number"))),

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use proximadb_meta_core::driver::{
-    Applied, CounterDeltas, Expect, Key, NetWrite, Prepared, Refusal, RefusalCause, Scan, Scanned,
-};
+use proximadb_meta_core::driver::{Applied, Key, NetWrite, Prepared, Refusal, RefusalCause, Scan, Scanned, Step};
 use proximadb_meta_core::page::Position;
-use proximadb_meta_core::{CollectionMetadata, Error, ErrorKind, Incarnation, Result};
+use proximadb_meta_core::{CollectionMetadata, Error, ErrorKind, Result};
 
 type Record = Arc<CollectionMetadata>;
 
@@ -43,7 +41,7 @@ impl Space {
         let mut next = self.clone();
         let mut stored = Vec::with_capacity(unit.writes.len());
         for (write, net) in unit.writes.iter().enumerate() {
-            match next.step(net)? {
+            match next.step(net) {
                 Ok(record) => stored.push(record),
                 Err(cause) => return Ok(Applied::Refused(Refusal { write, cause })),
             }
@@ -65,41 +63,18 @@ impl Space {
     }
 
     /// One net write; what it stored, or why not.
-    fn step(&mut self, net: &NetWrite) -> Result<std::result::Result<Option<Record>, RefusalCause>> {
-        let found = self.records.get(net.id()).cloned();
-        let holds = |expect: &Expect| expect.holds(found.as_deref());
-        let refused = |found: Option<Record>| Ok(Err(RefusalCause::Precondition(found)));
-        let record = match net {
-            NetWrite::Put { record, expect, .. } if holds(expect) => Some(record.clone()),
-            NetWrite::Delete { expect, .. } if holds(expect) => {
+    fn step(&mut self, net: &NetWrite) -> std::result::Result<Option<Record>, RefusalCause> {
+        match net.step(self.records.get(net.id()))? {
+            Step::Keep => Ok(None),
+            Step::Remove => {
                 self.records.remove(net.id());
-                return Ok(Ok(None));
+                Ok(None)
             }
-            NetWrite::Check { expect, .. } if holds(expect) => return Ok(Ok(None)),
-            NetWrite::Update { record, expect, deltas, .. } if holds(expect) => match found {
-                Some(found) => match counted((**record).clone(), &found, deltas) {
-                    Some(record) => Some(record),
-                    None => return Ok(Err(RefusalCause::OutOfRange(found))),
-                },
-                None => return refused(None),
-            },
-            NetWrite::Count { incarnation, deltas, .. } => match found {
-                Some(found) if is_life(&found, *incarnation) => match counted((*found).clone(), &found, deltas) {
-                    Some(record) => Some(record),
-                    None => return Ok(Err(RefusalCause::OutOfRange(found))),
-                },
-                other => return refused(other),
-            },
-            NetWrite::Put { .. } | NetWrite::Delete { .. } | NetWrite::Check { .. } | NetWrite::Update { .. } => {
-                return refused(found);
+            Step::Store(record) => {
+                self.records.insert(record.id.clone(), record.clone());
+                Ok(Some(record))
             }
-            // A newer contract may know more: better to refuse it than to guess.
-            _ => return Err(Error::unsupported("the shelf does not know this kind of write")),
-        };
-        if let Some(record) = &record {
-            self.records.insert(record.id.clone(), record.clone());
         }
-        Ok(Ok(record))
     }
 
     /// Records by id, either way, from a position on. Nothing is pushed down, so there is no filter to answer.
@@ -122,14 +97,4 @@ impl Space {
         let next = records.last().filter(|_| more).map(|last| Position::after(last, scan.order));
         Scanned::new(records, next, examined, "ordered map")
     }
-}
-
-fn is_life(found: &CollectionMetadata, incarnation: Incarnation) -> bool {
-    found.incarnation == incarnation
-}
-
-/// `record` with the stored counters moved by the deltas.
-fn counted(mut record: CollectionMetadata, stored: &CollectionMetadata, deltas: &CounterDeltas) -> Option<Record> {
-    (record.vector_count, record.total_size_bytes) = deltas.apply(stored)?;
-    Some(Arc::new(record))
 }

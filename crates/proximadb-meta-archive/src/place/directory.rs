@@ -1,13 +1,13 @@
 //! Backups in a local directory: written under a temporary name, synced, renamed; read without following links.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proximadb_meta_core::{Error, ErrorKind, Result};
 
-use crate::error::{blocking, corrupt, io};
+use crate::error::corrupt;
+use crate::files::{blocking, make_directories, make_directory, open_regular, store, sync};
 use crate::manifest;
 
 /// A directory that holds backups, one directory each.
@@ -31,8 +31,8 @@ impl Directory {
         let Self(root) = self;
         let (part, done) = (root.join(format!(".{id}.part")), root.join(id));
         blocking(move || {
-            make_location(&root)?;
-            make_directory(&part).map_err(|e| io("create", &part, e))?;
+            make_directories(&root)?;
+            make_directory(&part).map_err(|e| Error::io("create", &part, e))?;
             Ok(DirectorySink(Arc::new(Unfinished { root, part, done, state: Mutex::new(State::Open) })))
         })
         .await
@@ -47,11 +47,11 @@ impl DirectoryBackup {
     pub(crate) async fn names(&self) -> Result<Vec<String>> {
         let directory = self.0.clone();
         blocking(move || {
-            let meta = std::fs::symlink_metadata(&directory).map_err(|e| io("open", &directory, e))?;
+            let meta = std::fs::symlink_metadata(&directory).map_err(|e| Error::io("open", &directory, e))?;
             if !meta.is_dir() {
                 return Err(corrupt(directory.display(), "it is not a directory"));
             }
-            let failed = |e| io("list", &directory, e);
+            let failed = |e| Error::io("list", &directory, e);
             let mut names = Vec::new();
             for entry in std::fs::read_dir(&directory).map_err(failed)? {
                 names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
@@ -69,7 +69,7 @@ impl DirectoryBackup {
     pub(crate) async fn read(&self, file: &str, offset: u64, limit: usize) -> Result<Vec<u8>> {
         let path = self.0.join(file);
         blocking(move || {
-            let failed = |e| io("read", &path, e);
+            let failed = |e| Error::io("read", &path, e);
             let (mut file, meta) = open_regular(&path)?;
             let left = usize::try_from(meta.len().saturating_sub(offset)).unwrap_or(usize::MAX);
             let mut bytes = Vec::with_capacity(left.min(limit));
@@ -79,33 +79,6 @@ impl DirectoryBackup {
         })
         .await
     }
-}
-
-/// A file that must be a regular file itself, not a link to one, with what it is.
-fn open_regular(path: &Path) -> Result<(File, Metadata)> {
-    let named = std::fs::symlink_metadata(path).map_err(|e| io("open", path, e))?;
-    // Before it is opened: opening a pipe would wait for ever.
-    if !named.is_file() {
-        return Err(corrupt(path.display(), "it is not a regular file"));
-    }
-    let file = File::open(path).map_err(|e| io("open", path, e))?;
-    let meta = file.metadata().map_err(|e| io("open", path, e))?;
-    // And after: somebody may have put a link there in between.
-    if !meta.is_file() || !same(&named, &meta) {
-        return Err(corrupt(path.display(), "it was replaced while it was opened"));
-    }
-    Ok((file, meta))
-}
-
-#[cfg(unix)]
-fn same(a: &Metadata, b: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-#[cfg(not(unix))]
-fn same(_: &Metadata, _: &Metadata) -> bool {
-    true
 }
 
 /// A backup under its temporary name.
@@ -148,9 +121,9 @@ impl DirectorySink {
         blocking(move || {
             backup.while_open(State::Closed, || {
                 backup.store(manifest::FILE, &manifest)?;
-                sync_directory(&backup.part)?;
-                std::fs::rename(&backup.part, &backup.done).map_err(|e| io("name", &backup.done, e))?;
-                sync_directory(&backup.root)
+                sync(&backup.part)?;
+                std::fs::rename(&backup.part, &backup.done).map_err(|e| Error::io("name", &backup.done, e))?;
+                sync(&backup.root)
             })
         })
         .await
@@ -170,14 +143,7 @@ impl Unfinished {
     }
 
     fn store(&self, file: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.part.join(file);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(|e| io("create", &path, e))?;
-        file.write_all(bytes).map_err(|e| io("write", &path, e))?;
-        file.sync_all().map_err(|e| io("sync", &path, e))
+        store(&self.part.join(file), bytes)
     }
 
     /// Best effort: the half backup has no backup's name, so it can only waste space.
@@ -199,30 +165,4 @@ impl Drop for DirectorySink {
             Err(_) => backup.remove(),
         }
     }
-}
-
-/// Makes the location and its parents where they are missing, each new name synced in its parent: a backup is durable only
-/// when the way to it is.
-fn make_location(root: &Path) -> Result<()> {
-    let missing: Vec<&Path> = root.ancestors().take_while(|d| !d.as_os_str().is_empty() && !d.exists()).collect();
-    for dir in missing.into_iter().rev() {
-        match make_directory(dir) {
-            // Another backup was faster: as good.
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-            other => other.map_err(|e| io("create", dir, e))?,
-        }
-        sync_directory(dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
-    }
-    if root.is_dir() { Ok(()) } else { Err(io("create", root, std::io::ErrorKind::NotADirectory.into())) }
-}
-
-fn make_directory(path: &Path) -> std::io::Result<()> {
-    let mut builder = DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path).and_then(|d| d.sync_all()).map_err(|e| io("sync", path, e))
 }

@@ -33,7 +33,9 @@ mod print;
 mod split;
 #[cfg(test)]
 mod tests;
+mod translate;
 
 pub use ast::{ConfigValue, Filter, Leaf, Literal, Normal, Op};
 pub use build::{MAX_DEPTH, MAX_LEAVES};
 pub use split::{Split, split};
+pub use translate::after_prefix;

@@ -130,6 +130,27 @@ impl CollectionMetadata {
         other.incarnation = self.incarnation;
         *self == other
     }
+
+    /// The record with these counters: itself where it has them already.
+    #[must_use]
+    pub fn with_counters(self: &Arc<Self>, vectors: u64, bytes: u64) -> Arc<Self> {
+        if (self.vector_count, self.total_size_bytes) == (vectors, bytes) {
+            return self.clone();
+        }
+        let mut moved = (**self).clone();
+        moved.vector_count = vectors;
+        moved.total_size_bytes = bytes;
+        Arc::new(moved)
+    }
+
+    /// Equality of everything but the counters.
+    #[must_use]
+    pub fn same_but_counters(&self, other: &Self) -> bool {
+        let mut other = other.clone();
+        other.vector_count = self.vector_count;
+        other.total_size_bytes = self.total_size_bytes;
+        *self == other
+    }
 }
 
 impl fmt::Debug for CollectionMetadata {

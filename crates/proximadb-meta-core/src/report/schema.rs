@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::finding::Finding;
 use crate::time::Timestamp;
 
 /// What to do about the layout of a store.
@@ -121,5 +122,31 @@ impl SchemaReport {
     #[must_use]
     pub fn of_format(format: StoreFormat) -> Self {
         Self { format: Some(format), ..Self::default() }
+    }
+
+    /// What `doctor` is told of it.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let missing = self.pending.len();
+        if missing > 0 {
+            let found = format!("{missing} migrations are missing");
+            return Finding::problem("layout", found, "run pxmeta schema apply");
+        }
+        let format = self.format.map_or(0, |f| f.format);
+        Finding::ok("layout", format!("format {format}, {} migrations applied", self.applied.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layout_that_lacks_a_step_is_a_problem() {
+        let mut report = SchemaReport::of_format(StoreFormat::strict(2));
+        report.applied.push(AppliedMigration::new(1, "shelf", "00", None));
+        assert_eq!(report.finding(), Finding::ok("layout", "format 2, 1 migrations applied"));
+        report.pending.push(PendingMigration::new(2, "books", "11", Vec::new()));
+        assert!(report.finding().is_problem() && report.finding().found.starts_with("1 migrations"));
     }
 }

@@ -10,7 +10,6 @@ use futures_util::SinkExt as _;
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry, Timestamp};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
-use super::file::io;
 use super::tool::Tool;
 use crate::error::{damaged, failed, is_ambiguous};
 use crate::pool::Pool;
@@ -89,7 +88,7 @@ impl Replacement {
     async fn fill(&self, client: &ClientWrapper) -> Result<()> {
         let mut command = self.tool.command();
         command.args(["--data-only", "--no-owner", "--table=collections", "--file=-"]).arg(&self.dump);
-        let mut child = command.spawn().map_err(|e| io("run pg_restore on", &self.dump, e))?;
+        let mut child = command.spawn().map_err(|e| Error::io("run pg_restore on", &self.dump, e))?;
         let (Some(out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(Error::new(ErrorKind::Internal, "pg_restore has no output"));
         };
@@ -100,7 +99,7 @@ impl Replacement {
             said
         });
         let copied = self.copy(client, BufReader::new(out)).await;
-        let status = child.wait().await.map_err(|e| io("run pg_restore on", &self.dump, e))?;
+        let status = child.wait().await.map_err(|e| Error::io("run pg_restore on", &self.dump, e))?;
         let said = said.await.unwrap_or_default();
         if !status.success() {
             return Err(self.tool.failed(&said));
@@ -112,7 +111,7 @@ impl Replacement {
         let bad = |why: &str| damaged(format!("{}: {why}", self.dump.display())).with_hint("take another backup");
         let mut line = Vec::new();
         let columns = loop {
-            if next_line(&mut out, &mut line).await.map_err(|e| io("read", &self.dump, e))? == 0 {
+            if next_line(&mut out, &mut line).await.map_err(|e| Error::io("read", &self.dump, e))? == 0 {
                 return Err(bad("it holds no table of collections"));
             }
             if let Some(columns) = copied_columns(&line) {
@@ -125,7 +124,7 @@ impl Replacement {
         let mut sink = pin!(sink);
         let mut chunk = Vec::with_capacity(CHUNK);
         loop {
-            if next_line(&mut out, &mut line).await.map_err(|e| io("read", &self.dump, e))? == 0 {
+            if next_line(&mut out, &mut line).await.map_err(|e| Error::io("read", &self.dump, e))? == 0 {
                 return Err(bad("it ends in the middle of the table"));
             }
             let is_last = line == b"\\.\n";
@@ -141,7 +140,7 @@ impl Replacement {
         }
         sink.finish().await.map_err(wrong)?;
         // What follows settles sequences and the like: it is read so that the program can end.
-        while next_line(&mut out, &mut line).await.map_err(|e| io("read", &self.dump, e))? > 0 {}
+        while next_line(&mut out, &mut line).await.map_err(|e| Error::io("read", &self.dump, e))? > 0 {}
         Ok(())
     }
 }

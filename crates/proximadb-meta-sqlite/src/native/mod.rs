@@ -4,90 +4,59 @@
 //! are; it is one transaction.
 
 mod copy;
-mod manifest;
 mod replace;
 
-use std::io::Write as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use proximadb_meta_archive::files::blocking;
+use proximadb_meta_archive::native::NativeFormat;
 use proximadb_meta_core::report::{BackupReport, RestoreOptions, RestoreReport};
-use proximadb_meta_core::{Call, Error, ErrorKind, Result};
+use proximadb_meta_core::{Call, Error, ErrorKind, Result, Timestamp};
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
 use crate::driver::SqliteDriver;
 use crate::error::{damaged, failed};
-use crate::file::{io, make_directories, private, sync_parent};
 use crate::writer::Request;
-use manifest::{DATABASE, FORMAT, MANIFEST, Manifest, digest};
 pub(crate) use replace::{Replacement, replace};
 
-/// Where a backup lies, if it is one of ours.
-pub(crate) async fn find(location: &str, id: &str) -> Result<Option<PathBuf>> {
-    let (true, Ok(root)) = (uuid::Uuid::try_parse(id).is_ok(), place(location)) else { return Ok(None) };
-    let directory = root.join(id);
-    blocking(move || Ok(directory.join(MANIFEST).exists().then_some(directory))).await
-}
+/// How these backups are named.
+pub(crate) const FORMAT: NativeFormat =
+    NativeFormat { kind: "sqlite", payload: "catalog.db", manifest: "sqlite.json", shown: "SQLite's own format" };
 
-fn place(location: &str) -> Result<PathBuf> {
-    let path = location.strip_prefix("file://").unwrap_or(location);
-    if path.is_empty() {
-        return Err(Error::invalid("the backup location is empty").with_hint("name a directory"));
-    }
-    if path.contains("://") {
-        return Err(Error::unsupported("a backup in SQLite's own format goes to a directory")
-            .with_hint("name a directory, or file:// and a directory"));
-    }
-    Ok(PathBuf::from(path))
+/// What the manifest says beside what every one does.
+#[derive(Debug, Serialize, Deserialize)]
+struct OfSqlite {
+    /// The version of SQLite that wrote it.
+    sqlite: String,
 }
 
 /// Copies the database below `location`.
 pub(crate) async fn backup(driver: &SqliteDriver, call: &Call, location: &str) -> Result<BackupReport> {
-    let root = place(location)?;
-    let id = uuid::Uuid::now_v7().to_string();
-    let part = root.join(format!(".{id}.part"));
-    let (source, made) = (driver.readers.connect().await?, part.clone());
-    let patience = driver.patience;
+    let root = FORMAT.place(location)?;
+    let source = driver.readers.connect().await?;
+    let (now, patience) = (call.now, driver.patience);
     let runtime = tokio::runtime::Handle::current();
-    let (from, namespace, given, now) = (id.clone(), call.namespace.clone(), location.to_owned(), call.now);
     // On a thread of its own, which ends its work also when nobody waits for it any more.
-    let work = move || {
-        let written =
-            make_directories(&made).and_then(|()| runtime.block_on(fill(source, &made, &from, now, patience)));
-        let finished = written.and_then(|manifest| {
-            let done = root.join(&from);
-            std::fs::rename(&made, &done).map_err(|e| io("name", &done, e))?;
-            sync_parent(&done)?;
-            Ok(manifest)
-        });
-        if finished.is_err() {
-            // Best effort: the half backup has no backup's name, so it can only waste space.
-            let _ = std::fs::remove_dir_all(&made);
-        }
-        finished
-    };
-    let manifest = blocking(work).await?;
-    let records = manifest.namespaces.get(namespace.as_str()).copied().unwrap_or(0);
-    Ok(BackupReport::new(id, given, records, manifest.bytes, manifest.blake3, true, now))
+    let manifest = blocking(move || {
+        let backup = FORMAT.begin(root)?;
+        let namespaces = runtime.block_on(fill(source, backup.payload(), now, patience))?;
+        backup.publish(OfSqlite { sqlite: crate::driver::version() }, namespaces, now)
+    });
+    Ok(manifest.await?.report(location, &call.namespace))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let ended = |e| Error::new(ErrorKind::Internal, "the thread of the backup ended early").with_source(e);
-    tokio::task::spawn_blocking(work).await.map_err(ended)?
-}
-
+/// Copies the database into a file; the live records of each namespace.
 async fn fill(
     mut source: SqliteConnection,
-    part: &Path,
-    id: &str,
-    now: proximadb_meta_core::Timestamp,
-    patience: std::time::Duration,
-) -> Result<Manifest> {
-    let path = part.join(DATABASE);
-    private(std::fs::OpenOptions::new().write(true).create_new(true))
-        .open(&path)
-        .map_err(|e| io("create", &path, e))?;
-    let options = SqliteConnectOptions::new().filename(&path).foreign_keys(false).disable_statement_logging();
+    path: &Path,
+    now: Timestamp,
+    patience: Duration,
+) -> Result<BTreeMap<String, u64>> {
+    let options = SqliteConnectOptions::new().filename(path).foreign_keys(false).disable_statement_logging();
     let mut target = options.connect().await.map_err(|e| failed("open the copy", e))?;
     copy::copy(&mut source, &mut target, patience).await?;
     let wrong = |e| failed("look at the copy", e);
@@ -97,34 +66,13 @@ async fn fill(
     let live = "SELECT namespace, count(*) FROM collections WHERE (expires_at IS NULL OR expires_at > ?1) \
                 AND namespace NOT IN (SELECT namespace FROM restoring) GROUP BY namespace";
     let rows = sqlx::query(live).bind(now.as_micros()).fetch_all(&mut target).await.map_err(wrong)?;
-    let mut namespaces = std::collections::BTreeMap::new();
+    let mut namespaces = BTreeMap::new();
     for row in rows {
         let count: i64 = row.try_get(1).map_err(wrong)?;
         namespaces.insert(row.try_get(0).map_err(wrong)?, count.unsigned_abs());
     }
     target.close().await.map_err(wrong)?;
-    std::fs::File::open(&path).and_then(|f| f.sync_all()).map_err(|e| io("sync", &path, e))?;
-    let (bytes, blake3) = digest(&path)?;
-    let manifest = Manifest {
-        format: FORMAT,
-        kind: "sqlite".to_owned(),
-        id: id.to_owned(),
-        sqlite: crate::driver::version(),
-        created_at: now.as_micros(),
-        namespaces,
-        bytes,
-        blake3,
-    };
-    let path = part.join(MANIFEST);
-    let mut text = serde_json::to_string_pretty(&manifest)
-        .map_err(|e| Error::new(ErrorKind::Internal, "the manifest has no JSON").with_source(e))?;
-    text.push('\n');
-    let mut file = private(std::fs::OpenOptions::new().write(true).create_new(true))
-        .open(&path)
-        .map_err(|e| io("create", &path, e))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| io("write", &path, e))?;
-    sync_parent(&path)?;
-    Ok(manifest)
+    Ok(namespaces)
 }
 
 /// Whether SQLite finds a database whole.
@@ -143,13 +91,7 @@ pub(crate) async fn restore(
     id: &str,
     options: RestoreOptions,
 ) -> Result<RestoreReport> {
-    let id = id.to_owned();
-    let (manifest, path) = blocking(move || {
-        let manifest = Manifest::read(&directory, &id)?;
-        let path = manifest.check(&directory)?;
-        Ok((manifest, path))
-    })
-    .await?;
+    let (manifest, path) = FORMAT.open::<OfSqlite>(directory, id).await?;
     let Some(records) = manifest.namespaces.get(call.namespace.as_str()).copied() else {
         let there: Vec<String> = manifest.namespaces.keys().map(|n| format!("{n:?}")).take(10).collect();
         return Err(Error::new(

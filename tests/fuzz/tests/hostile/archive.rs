@@ -72,17 +72,19 @@ fn payloads() {
     }
 }
 
+/// The line of a record with nothing in it.
+fn small_line(n: usize) -> String {
+    let mut r = CollectionMetadata::new(format!("{n:06}"), 1, DistanceMetric::new("c"));
+    r.id = r.name.clone();
+    r.version = 1;
+    r.to_json() + "\n"
+}
+
 /// Many records with nothing in them, and a last line that is wrong: all of them are decoded before the archive is refused.
 #[test]
 fn many_small_records() {
     let _alone = alone();
-    let line = |n: usize| {
-        let mut r = CollectionMetadata::new(format!("{n:06}"), 1, DistanceMetric::new("c"));
-        r.id = r.name.clone();
-        r.version = 1;
-        r.to_json() + "\n"
-    };
-    let mut payload: String = (0..150_000).map(line).collect();
+    let mut payload: String = (0..150_000).map(small_line).collect();
     payload.push_str("{}\n");
     try_archive("small records", manifest(payload.as_bytes(), 150_001).as_bytes(), payload.as_bytes(), damaged);
 }
@@ -162,16 +164,10 @@ fn bombs() {
 #[test]
 fn a_full_part_of_small_records() {
     let _alone = alone();
-    let line = |n: usize| {
-        let mut r = CollectionMetadata::new(format!("{n:06}"), 1, DistanceMetric::new("c"));
-        r.id = r.name.clone();
-        r.version = 1;
-        r.to_json() + "\n"
-    };
     let mut lines = String::new();
     let mut count = 0;
     while lines.len() + 300 < 4 << 20 {
-        lines.push_str(&line(count));
+        lines.push_str(&small_line(count));
         count += 1;
     }
     lines.push_str("{}\n");

@@ -1,0 +1,126 @@
+//! What one net write comes to, by what is stored under its id.
+
+use std::sync::Arc;
+
+use super::{CounterDeltas, Expect, NetWrite, RefusalCause};
+use crate::record::CollectionMetadata;
+
+type Record = Arc<CollectionMetadata>;
+
+/// What a net write that is not refused does to its id; see [`NetWrite::step`].
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Nothing: a `Check` that holds.
+    Keep,
+    /// The record goes.
+    Remove,
+    /// This record takes its place, counters included.
+    Store(Record),
+}
+
+impl NetWrite {
+    /// What this write does where `found` is stored under its id: the first two of the steps that
+    /// [`Driver::apply`](super::Driver::apply) takes for each write. Whether a name is taken is seen only when the whole unit is
+    /// in place; [`Space`](super::Space) does both.
+    ///
+    /// # Errors
+    /// `Precondition` with what was found, or `OutOfRange`.
+    pub fn step(&self, found: Option<&Record>) -> Result<Step, RefusalCause> {
+        let unexpected = || RefusalCause::Precondition(found.cloned());
+        let holds = |expect: Expect| if expect.holds(found.map(|r| &**r)) { Ok(()) } else { Err(unexpected()) };
+        match self {
+            Self::Put { record, expect, .. } => holds(*expect).map(|()| Step::Store(record.clone())),
+            Self::Update { record, expect, deltas, .. } => {
+                holds(*expect)?;
+                counted(found.ok_or_else(unexpected)?, record, *deltas)
+            }
+            Self::Count { incarnation, deltas, .. } => {
+                let stored = found.filter(|r| r.incarnation == *incarnation).ok_or_else(unexpected)?;
+                counted(stored, stored, *deltas)
+            }
+            Self::Delete { expect, .. } => holds(*expect).map(|()| Step::Remove),
+            Self::Check { expect, .. } => holds(*expect).map(|()| Step::Keep),
+        }
+    }
+}
+
+/// A record with the stored counters, moved.
+fn counted(stored: &Record, record: &Record, deltas: CounterDeltas) -> Result<Step, RefusalCause> {
+    let (vectors, bytes) = deltas.apply(stored).ok_or_else(|| RefusalCause::OutOfRange(stored.clone()))?;
+    Ok(Step::Store(record.with_counters(vectors, bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DistanceMetric, Incarnation};
+
+    fn record(version: u64, vectors: u64) -> Record {
+        let mut r = CollectionMetadata::new("n", 1, DistanceMetric::COSINE);
+        (r.id, r.version, r.incarnation, r.vector_count) = ("a".into(), version, Incarnation(7), vectors);
+        Arc::new(r)
+    }
+
+    fn deltas(vectors: i64) -> CounterDeltas {
+        let mut deltas = CounterDeltas::default();
+        deltas.vectors = deltas.vectors.then(vectors).unwrap();
+        deltas
+    }
+
+    /// The record that a write stores.
+    fn stored(write: &NetWrite, found: &Record) -> Record {
+        match write.step(Some(found)) {
+            Ok(Step::Store(record)) => record,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_kind_is_refused_with_what_is_there() {
+        let (there, other) = (record(1, 0), record(2, 0));
+        let expect = Expect::exactly(&other);
+        let writes = [
+            NetWrite::Put { record: other.clone(), expect, before: None },
+            NetWrite::Update { record: other.clone(), expect, deltas: deltas(0), before: other.clone() },
+            NetWrite::Count { id: "a".into(), incarnation: Incarnation(8), deltas: deltas(0) },
+            NetWrite::Delete { expect, before: other.clone() },
+            NetWrite::Check { id: "a".into(), expect },
+        ];
+        for write in writes {
+            for found in [None, Some(&there)] {
+                match write.step(found) {
+                    Err(RefusalCause::Precondition(told)) => assert_eq!(told.as_ref(), found, "{write:?}"),
+                    other => panic!("{write:?}: {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn counters_are_the_stored_ones_moved() {
+        let there = record(1, 5);
+        let expect = Expect::exactly(&there);
+        let update = |d| NetWrite::Update { record: record(2, 99), expect, deltas: deltas(d), before: there.clone() };
+        let count = |d| NetWrite::Count { id: "a".into(), incarnation: Incarnation(7), deltas: deltas(d) };
+        let updated = stored(&update(3), &there);
+        assert_eq!((updated.version, updated.vector_count), (2, 8));
+        let counted = stored(&count(-5), &there);
+        assert_eq!((counted.version, counted.vector_count), (1, 0));
+        for write in [update(-6), count(-6)] {
+            assert!(matches!(write.step(Some(&there)), Err(RefusalCause::OutOfRange(r)) if r == there), "{write:?}");
+        }
+        // Nothing moves: the very same record, so that a store can see it.
+        assert!(Arc::ptr_eq(&stored(&count(0), &there), &there));
+    }
+
+    #[test]
+    fn what_is_given_is_stored_and_what_is_expected_is_removed_or_kept() {
+        let (there, given) = (record(1, 5), record(9, 3));
+        let expect = Expect::exactly(&there);
+        assert!(Arc::ptr_eq(&stored(&NetWrite::Put { record: given.clone(), expect, before: None }, &there), &given));
+        let delete = NetWrite::Delete { expect, before: there.clone() };
+        assert!(matches!(delete.step(Some(&there)), Ok(Step::Remove)));
+        assert!(matches!(NetWrite::Check { id: "a".into(), expect }.step(Some(&there)), Ok(Step::Keep)));
+        assert!(matches!(NetWrite::Check { id: "a".into(), expect: Expect::Absent }.step(None), Ok(Step::Keep)));
+    }
+}
