@@ -153,7 +153,13 @@ fn up(server: &Server, detached: bool) -> Result<Up, String> {
     })?;
     eprintln!("{name}: {version}");
     let state = State { processes, exports, version, directories };
-    state.write(&dir)?;
+    if let Err(e) = state.write(&dir) {
+        // Nobody would find it again.
+        return Err(match state.end(&dir) {
+            Ok(()) => e,
+            Err(left) => format!("{e}; and {left}"),
+        });
+    }
     Ok(Up { exports: state.exports, is_new: true })
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::repo::{cargo, metadata};
+use crate::servers::Servers;
 use crate::test::{build, report, watch};
 
 /// Kills of an importing process.
@@ -21,6 +22,10 @@ const DAMAGED_STORES: u64 = 1;
 const SCHEDULES: u64 = 100_000;
 /// Random pairs of catalogs, each copied in four ways, cut off and resumed.
 const COPIES: u64 = 5_000;
+/// Seeds of histories of a server whose connections break and which is killed; six histories a seed.
+const HISTORIES: u64 = 334;
+/// Kills of a server with batches in flight.
+const SERVER_KILLS: u64 = 100;
 /// The seeds of `cargo xtask test` end before this one.
 const FIRST_SEED: u64 = 1_000_000;
 
@@ -57,6 +62,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("crashes of the log on the simulated disk", &["--lib", "no_crash_loses"]),
     ("damaged stores, verified and salvaged", &["--lib", "sim::salvage"]),
     ("power cuts, full disks, kills under load, backups under writers", &["--test", "real_disk"]),
+    ("histories of a server whose connections break and which is killed", &["--test", "histories"]),
+    ("server kills with batches in flight", &["--test", "kills"]),
+    ("failovers under load", &["--test", "failover", "histories"]),
     ("interleavings of readers and the writer", &["--lib", "in_every_schedule"]),
 ];
 
@@ -64,6 +72,7 @@ const PARTS: &[(&str, &[&str])] = &[
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let plan = plan(arguments)?;
     let binaries = build(&metadata()?, &["--workspace"])?;
+    let servers = Servers::up()?;
     let minutes = plan.minutes.max(1).to_string();
     println!("== a steady load that must stay flat, {minutes} minutes");
     let mut steady = cargo();
@@ -79,6 +88,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             let mut command = cargo();
             command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(*filter);
             command.args(["--", "--nocapture"]);
+            command.envs(servers.exports.iter().map(|(name, value)| (name, value)));
+            command.env("PXMETA_SOAK_HISTORIES", HISTORIES.to_string());
+            command.env("PXMETA_SOAK_SERVER_KILLS", SERVER_KILLS.to_string());
             command.env("PXMETA_SOAK_ROUNDS", plan.rounds.to_string());
             command.env("PXMETA_SOAK_RECORDS", RECORDS.to_string());
             command.env("PXMETA_SOAK_COPIES", COPIES.to_string());

@@ -364,8 +364,8 @@ pub trait Driver: Send + Sync + 'static {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// The record, expired or not. Linearizable unless the call allows staleness. A key that is not there is `None`, never
-    /// an error.
+    /// The record, expired or not. Linearizable unless the call allows staleness, which one that a write hangs on never does. A
+    /// key that is not there is `None`, never an error.
     fn get(&self, call: &Call, key: Key<'_>) -> impl Future<Output = Result<Option<Arc<CollectionMetadata>>>> + Send;
 
     /// Applies one atomic unit, as the [module](self#writing-one) says step by step. The unit is within

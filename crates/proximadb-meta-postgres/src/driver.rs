@@ -13,7 +13,7 @@ use proximadb_meta_core::report::{
 };
 use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
-    MetadataBackendType, Order, Ranked, Result,
+    MetadataBackendType, Order, Ranked, Result, Retry,
 };
 
 use tokio_postgres::Row;
@@ -22,7 +22,7 @@ use crate::config::{PostgresOptions, Target};
 use crate::error::{damaged, failed};
 use crate::group::Unit;
 use crate::maintain::detached;
-use crate::pool::{Ask, Pool};
+use crate::pool::{Ask, Pool, silent};
 use crate::replicas::Replicas;
 use crate::row::{Param, decode};
 use crate::snapshot::Snapshot;
@@ -90,12 +90,11 @@ async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<P
     let options = Arc::new(options);
     let pool = connect(&target, options.clone()).await?;
     let client = pool.get().await?;
-    schema::prepare(&client, &options.schema, options.auto_migrate).await?;
-    let wrong = |e| failed("ask the server what it is", &e);
-    let row = client
-        .query_one("SELECT current_setting('server_version'), current_setting('fsync') = 'on'", &[])
-        .await
-        .map_err(wrong)?;
+    schema::prepare(&pool, &client, &options.schema, options.auto_migrate).await?;
+    const ASK: &str = "ask the server what it is";
+    let wrong = |e| failed(ASK, &e);
+    let asked = client.query_one("SELECT current_setting('server_version'), current_setting('fsync') = 'on'", &[]);
+    let row = pool.in_time(asked).await.ok_or_else(|| silent(ASK).with_retry(Retry::Safe))?.map_err(wrong)?;
     let (version, synced): (&str, bool) = (row.try_get(0).map_err(wrong)?, row.try_get(1).map_err(wrong)?);
     let location = format!("{}?schema={}", target.shown, options.schema);
     let mut descriptor = Descriptor::new(MetadataBackendType::POSTGRESQL, "postgresql", location);

@@ -6,7 +6,7 @@ use std::io;
 
 use deadpool_postgres::{PoolError, TimeoutType};
 use proximadb_meta_core::{Error, ErrorKind, Retry};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 /// What the driver says of a handshake that failed; it offers no other way to tell.
 const TLS: &str = "error performing TLS handshake";
@@ -70,10 +70,13 @@ pub(crate) fn is_lost(e: &tokio_postgres::Error) -> bool {
 
 /// Whether the connection is gone, or about to be.
 fn is_broken(e: &tokio_postgres::Error) -> bool {
-    match e.code() {
-        Some(code) => {
-            code.code().starts_with("08")
-                || [&SqlState::ADMIN_SHUTDOWN, &SqlState::CRASH_SHUTDOWN, &SqlState::CANNOT_CONNECT_NOW].contains(&code)
+    match e.as_db_error() {
+        // Whatever its code is: the server ends a session that it says this to.
+        Some(db) => {
+            matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+                || db.code().code().starts_with("08")
+                || [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::CANNOT_CONNECT_NOW]
+                    .contains(db.code())
         }
         None => e.is_closed() || io_of(e).is_some(),
     }

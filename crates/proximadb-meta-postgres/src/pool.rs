@@ -10,16 +10,19 @@ use deadpool_postgres::{
     Runtime, Timeouts,
 };
 use proximadb_meta_core::{Error, ErrorKind, Result, Retry};
+use rand::seq::SliceRandom as _;
 use tokio::task::JoinHandle;
-use tokio_postgres::Row;
+use tokio_postgres::config::LoadBalanceHosts;
 use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{PostgresOptions, Target};
 use crate::error::{failed, is_lost, no_connection};
 use crate::row::{Param, borrowed};
 
-/// How much longer than the server we wait for a statement before the connection is given up.
+/// How much longer than the server we wait for a statement before the connection is given up, at most: whoever gives a connection
+/// less time to come about is as impatient here.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often a read is tried on another connection when one turns out to be broken.
 const MAX_BROKEN: usize = 3;
@@ -40,25 +43,40 @@ impl fmt::Debug for Pool {
 struct Connector {
     tls: MakeRustlsConnect,
     session: String,
+    hosts: Vec<Config>,
+    /// For one host, if there are others.
+    share: Duration,
 }
 
-type Connected<'a> = std::pin::Pin<
-    Box<
-        dyn Future<Output = std::result::Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>>
-            + Send
-            + 'a,
-    >,
->;
+type Connection = std::result::Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>;
+type Connected<'a> = std::pin::Pin<Box<dyn Future<Output = Connection> + Send + 'a>>;
+
+impl Connector {
+    async fn one(&self, host: &Config) -> Connection {
+        let (client, connection) = host.connect(self.tls.clone()).await?;
+        // Its end is seen by the client; what ended it is told to the call that met it.
+        let task = tokio::spawn(async move { drop(connection.await) });
+        client.batch_execute(&self.session).await?;
+        Ok((client, task))
+    }
+}
 
 impl Connect for Connector {
-    fn connect(&self, config: &tokio_postgres::Config) -> Connected<'_> {
+    fn connect(&self, config: &Config) -> Connected<'_> {
         let config = config.clone();
+        let mut hosts: Vec<&Config> = self.hosts.iter().collect();
+        if config.get_load_balance_hosts() == LoadBalanceHosts::Random {
+            hosts.shuffle(&mut rand::rng());
+        }
         Box::pin(async move {
-            let (client, connection) = config.connect(self.tls.clone()).await?;
-            // Its end is seen by the client; what ended it is told to the call that met it.
-            let task = tokio::spawn(async move { drop(connection.await) });
-            client.batch_execute(&self.session).await?;
-            Ok((client, task))
+            let Some((last, others)) = hosts.split_last() else { return self.one(&config).await };
+            for host in others {
+                // One that hangs or fails leaves it to the next; the last has the time that is left, and the last word.
+                if let Ok(Ok(connected)) = tokio::time::timeout(self.share, self.one(host)).await {
+                    return Ok(connected);
+                }
+            }
+            self.one(last).await
         })
     }
 }
@@ -78,7 +96,9 @@ fn session(options: &PostgresOptions) -> String {
 impl Pool {
     /// A pool without a connection yet.
     pub(crate) fn new(target: &Target, tls: MakeRustlsConnect, options: Arc<PostgresOptions>) -> Result<Self> {
-        let connector = Connector { tls, session: session(&options) };
+        let hosts = target.hosts.clone();
+        let share = options.connect_timeout / u32::try_from(hosts.len()).unwrap_or(u32::MAX).max(1);
+        let connector = Connector { tls, session: session(&options), hosts, share };
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(target.config.clone(), connector, manager);
         let (idle, lifetime) = (options.idle_timeout, options.max_lifetime);
@@ -180,7 +200,8 @@ impl Pool {
 
     /// The answer of a statement; nothing when the server stays silent for longer than it may take.
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::time::timeout(self.options.statement_timeout + GRACE, work).await.ok()
+        let most = self.options.statement_timeout + GRACE.min(self.options.connect_timeout);
+        tokio::time::timeout(most, work).await.ok()
     }
 }
 

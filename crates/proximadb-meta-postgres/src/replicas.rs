@@ -2,7 +2,8 @@
 //!
 //! The primary's position is noted from time to time with the time at which it was asked for. A replica that has replayed a
 //! noted position has everything that was acknowledged before that time. So no clock of another machine counts, and neither does
-//! what a replica says of its own lag.
+//! what a replica says of its own lag. Positions are compared within one timeline alone: after a failover a replica of the old
+//! primary can be at a higher position than the new one, in a log that nobody goes on writing.
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
@@ -20,17 +21,32 @@ use crate::pool::{Ask, Pool};
 const INTERVAL: Duration = Duration::from_millis(250);
 /// Noted positions: a replica that is further behind is not used by anybody.
 const MAX_MARKS: usize = 4096;
+/// Where the primary is. The names of its files begin with the timeline.
+const PRIMARY: &str = "SELECT pg_current_wal_insert_lsn(), \
+    ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int8";
+/// Where a replica is: what is replayed belongs to the newest timeline that any of these has seen. The last one takes rights to be
+/// seen, the first two grow up to a checkpoint later: until then it is left out.
+const REPLICA: &str = "SELECT pg_last_wal_replay_lsn(), greatest((SELECT timeline_id FROM pg_control_checkpoint()), \
+    (SELECT min_recovery_end_timeline FROM pg_control_recovery()), (SELECT received_tli FROM pg_stat_wal_receiver))::int8, \
+    pg_is_in_recovery()";
 
 /// The replicas of a primary.
 #[derive(Debug)]
 pub(crate) struct Replicas {
     primary: Arc<Pool>,
     all: Vec<Replica>,
-    marks: Mutex<VecDeque<(Instant, u64)>>,
+    marks: Mutex<Marks>,
     /// When this process last finished a write.
     wrote: Mutex<Option<Instant>>,
     /// Reads that a replica answered.
     pub(crate) reads: AtomicU64,
+}
+
+/// Positions of the primary on its timeline, each with the instant at which it was asked for.
+#[derive(Debug, Default)]
+struct Marks {
+    timeline: i64,
+    noted: VecDeque<(Instant, u64)>,
 }
 
 #[derive(Debug)]
@@ -66,31 +82,33 @@ impl Replicas {
     /// Asks everybody once.
     pub(crate) async fn look(&self) {
         let asked = Instant::now();
-        let position = "SELECT pg_current_wal_insert_lsn()";
         // A primary that does not answer leaves the notes as they are: everybody grows old.
-        if let Ok(rows) = self.primary.rows("ask for the position", Ask::Prepared(position, &[])).await
-            && let Ok(at) = lsn(&rows, 0)
+        if let Ok(rows) = self.primary.rows("ask for the position", Ask::Prepared(PRIMARY, &[])).await
+            && let Ok((at, timeline)) = position(&rows)
         {
             let mut marks = locked(&self.marks);
-            marks.push_back((asked, at));
-            if marks.len() > MAX_MARKS {
-                marks.pop_front();
+            if marks.timeline != timeline {
+                *marks = Marks { timeline, noted: VecDeque::new() };
+            }
+            marks.noted.push_back((asked, at));
+            if marks.noted.len() > MAX_MARKS {
+                marks.noted.pop_front();
             }
         }
         futures_util::future::join_all(self.all.iter().map(|r| self.look_at(r))).await;
     }
 
     async fn look_at(&self, replica: &Replica) {
-        let text = "SELECT pg_last_wal_replay_lsn(), pg_is_in_recovery()";
-        let rows = replica.pool.rows("ask a replica for its position", Ask::Prepared(text, &[])).await;
+        let rows = replica.pool.rows("ask a replica for its position", Ask::Prepared(REPLICA, &[])).await;
         let replayed = rows.and_then(|rows| {
-            let follows = rows.first().and_then(|r| r.try_get(1).ok()).unwrap_or(false);
-            follows.then(|| lsn(&rows, 0)).transpose()
+            let follows = rows.first().and_then(|r| r.try_get(2).ok()).unwrap_or(false);
+            follows.then(|| position(&rows)).transpose()
         });
         let has = match replayed {
-            Ok(Some(replayed)) => {
+            Ok(Some((replayed, timeline))) => {
                 let marks = locked(&self.marks);
-                marks.iter().rev().find(|(_, at)| *at <= replayed).map(|(asked, _)| *asked)
+                let known = marks.noted.iter().rev().filter(|_| marks.timeline == timeline);
+                known.filter(|(_, at)| *at <= replayed).map(|(asked, _)| *asked).next()
             }
             // Not there, or a primary of its own by now: left out until it follows again.
             Ok(None) | Err(_) => None,
@@ -136,7 +154,11 @@ impl Replicas {
     }
 }
 
-fn lsn(rows: &[Row], column: usize) -> Result<u64> {
-    let found: Option<PgLsn> = rows.first().and_then(|r| r.try_get(column).ok());
-    found.map(u64::from).ok_or_else(|| damaged("a position in the log cannot be read"))
+/// A place in the log, and its timeline.
+fn position(rows: &[Row]) -> Result<(u64, i64)> {
+    let found = rows.first().and_then(|r| {
+        let at: PgLsn = r.try_get(0).ok()?;
+        Some((u64::from(at), r.try_get(1).ok()?))
+    });
+    found.ok_or_else(|| damaged("a position in the log cannot be read"))
 }

@@ -3,11 +3,12 @@
 use proximadb_meta_core::keywords::KEYWORDS_REVISION;
 use proximadb_meta_core::migration::{Migration, statements};
 use proximadb_meta_core::report::{AppliedMigration, SchemaAction, SchemaReport, StoreFormat};
-use proximadb_meta_core::{Error, ErrorKind, Result, Timestamp};
+use proximadb_meta_core::{Error, ErrorKind, Result, Retry, Timestamp};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::error::{damaged, failed};
+use crate::pool::{Pool, silent};
 use crate::types::Instant;
 
 /// The format this release writes, and the newest it reads.
@@ -39,11 +40,16 @@ enum Seen {
     Foreign,
 }
 
-/// Checks server and schema, and applies what is missing where that is wanted.
-pub(crate) async fn prepare(client: &Client, schema: &str, migrate: bool) -> Result<()> {
-    check_server(client).await?;
-    let seen = look(client, schema).await?;
-    if seen == Seen::Ours && status(client, schema).await?.pending.is_empty() {
+/// Checks server and schema, and applies what is missing where that is wanted. Looking has an end, as any read; applying takes as
+/// long as it takes.
+pub(crate) async fn prepare(pool: &Pool, client: &Client, schema: &str, migrate: bool) -> Result<()> {
+    let current = async {
+        check_server(client).await?;
+        let seen = look(client, schema).await?;
+        Ok(seen == Seen::Ours && status(client, schema).await?.pending.is_empty())
+    };
+    let silent = || silent("look at the schema").with_retry(Retry::Safe);
+    if pool.in_time(current).await.ok_or_else(silent)?? {
         return Ok(());
     }
     if !migrate {
@@ -176,7 +182,8 @@ async fn format(client: &Client, schema: &str) -> Result<StoreFormat> {
 /// Applies what is missing, all in one transaction; which steps it ran.
 async fn apply(client: &Client, schema: &str) -> Result<Vec<u64>> {
     let wrong = |e| failed("make the schema", &e);
-    client.batch_execute("BEGIN").await.map_err(wrong)?;
+    // Whatever the session's level is: what is read behind the lock must be what the one before us made.
+    client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(wrong)?;
     let ran = try_apply(client, schema).await;
     match ran {
         Ok(ran) => client.batch_execute("COMMIT").await.map_err(wrong).map(|()| ran),

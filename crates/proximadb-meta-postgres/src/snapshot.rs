@@ -4,19 +4,30 @@ use deadpool_postgres::ClientWrapper;
 use proximadb_meta_archive::Pages;
 use proximadb_meta_core::driver::Scan;
 use proximadb_meta_core::page::Position;
-use proximadb_meta_core::{Call, Order, Result};
+use proximadb_meta_core::{Call, Order, Result, Retry};
 
 use crate::driver::PostgresDriver;
 use crate::error::failed;
-use crate::pool::Ask;
+use crate::pool::{Ask, Pool, silent};
 use crate::row::{Param, Record};
 use crate::scan;
 
 /// Records of one statement.
 const PART: usize = 1000;
 
+const WHAT: &str = "read the records";
+
+async fn in_time<T>(
+    pool: &Pool,
+    work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+) -> Result<T> {
+    let done = pool.in_time(work).await.ok_or_else(|| silent(WHAT).with_retry(Retry::Safe))?;
+    done.map_err(|e| failed(WHAT, &e))
+}
+
 pub(crate) struct Snapshot<'a> {
     client: ClientWrapper,
+    pool: &'a Pool,
     prefix: &'a str,
     call: &'a Call,
     scan: Scan,
@@ -30,9 +41,10 @@ impl<'a> Snapshot<'a> {
         let client = deadpool_postgres::Client::take(driver.pool.get().await?);
         // Whoever takes the pages may take his time between them.
         let begin = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        client.batch_execute(begin).await.map_err(|e| failed("read the records", &e))?;
+        let pool = &driver.pool;
+        in_time(pool, client.batch_execute(begin)).await?;
         let scan = Scan::new(Order::default(), PART);
-        Ok(Self { client, prefix: &driver.texts.prefix, call, scan, is_over: false })
+        Ok(Self { client, pool, prefix: &driver.texts.prefix, call, scan, is_over: false })
     }
 }
 
@@ -43,12 +55,12 @@ impl Pages for Snapshot<'_> {
         }
         let sql = scan::part(self.prefix, &self.call.namespace, self.call.restoring, &self.scan);
         let params: Vec<Param> = sql.bound().into_iter().map(|(p, _)| p).collect();
-        let rows = Ask::Prepared(sql.as_str(), &params).run(&self.client).await;
-        let part = scan::records(&rows.map_err(|e| failed("read the records", &e))?)?;
+        let rows = in_time(self.pool, Ask::Prepared(sql.as_str(), &params).run(&self.client)).await?;
+        let part = scan::records(&rows)?;
         self.scan.after = part.last().map(|r| Position::after(r, self.scan.order));
         self.is_over = part.len() < PART;
         if self.is_over {
-            self.client.batch_execute("COMMIT").await.map_err(|e| failed("read the records", &e))?;
+            in_time(self.pool, self.client.batch_execute("COMMIT")).await?;
         }
         Ok(part)
     }

@@ -122,7 +122,7 @@ impl Writer {
         }
     }
 
-    /// A group: what waits for one namespace, and touches nothing that another lane is at.
+    /// A group: what waits for one namespace, and touches nothing that another lane is at, or that somebody waits for in front.
     /// Nothing: the lane ends.
     fn take(&self, holds: &mut Vec<Busy>) -> Option<Vec<Waiting>> {
         let mut queue = self.queue();
@@ -132,6 +132,8 @@ impl Writer {
         }
         let mut group: Vec<Waiting> = Vec::new();
         let mut left = VecDeque::new();
+        // What those touch that were passed over: a batch of many records would wait for ever if others took them one by one.
+        let mut wanted: HashSet<Busy> = HashSet::new();
         let mut writes = 0;
         while let Some(next) = queue.waiting.pop_front() {
             if group.len() >= MAX_UNITS || writes >= MAX_WRITES {
@@ -141,7 +143,11 @@ impl Writer {
             let same = group
                 .first()
                 .is_none_or(|(first, _)| first.namespace == next.0.namespace && first.restoring == next.0.restoring);
-            if !same || touched(&next.0).any(|key| queue.busy.contains(&key)) {
+            if !same || touched(&next.0).any(|key| queue.busy.contains(&key) || wanted.contains(&key)) {
+                // Whoever touches one thing alone is in nobody's way: it is busy.
+                if touched(&next.0).nth(1).is_some() {
+                    wanted.extend(touched(&next.0));
+                }
                 left.push_back(next);
                 continue;
             }

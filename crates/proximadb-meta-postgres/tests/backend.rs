@@ -6,7 +6,7 @@ use std::future::Future as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use proximadb_meta_core::report::{BackupFormat, BackupOptions, HealthStatus, RestoreOptions, SchemaAction};
+use proximadb_meta_core::report::{BackupFormat, BackupOptions, HealthStatus, RestoreOptions};
 use proximadb_meta_core::{
     CallContext, CollectionMetadata, DistanceMetric, ErrorKind, MetadataBackend, Namespace, Operation, PutIf, Retry,
     StatsDelta,
@@ -43,35 +43,6 @@ async fn number(catalog: &Arc<dyn MetadataBackend>, name: &str) -> u64 {
     stats.more.iter().find(|s| s.name == name).map(|s| s.value.value).expect("the test can go on")
 }
 
-#[test]
-fn ten_that_start_at_once_migrate_once() {
-    let schema = fresh();
-    let openers: Vec<_> = (0..10)
-        .map(|i| {
-            let (address, options) = settings(&schema);
-            std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async {
-                    let catalog = proximadb_meta_postgres::open_with(&address, options).await?.into_backend();
-                    catalog.create_collection(record(&i.to_string())).await?;
-                    catalog.close().await
-                })
-            })
-        })
-        .collect();
-    for opener in openers {
-        opener.join().unwrap().unwrap();
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let catalog = open(&schema).await;
-        assert_eq!(catalog.count_collections(None).await.unwrap(), 10);
-        let report = catalog.schema(SchemaAction::Apply).await.unwrap();
-        assert_eq!((report.applied.len(), report.pending.len(), report.ran.len()), (1, 0, 0));
-        catalog.close().await.unwrap();
-    });
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_writes_share_transactions_and_no_count_is_lost() {
     let schema = fresh();
@@ -102,6 +73,39 @@ async fn waiting_writes_share_transactions_and_no_count_is_lost() {
     assert!(commits < units, "commits are shared: {commits} of {units} units");
     one.close().await.unwrap();
     two.close().await.unwrap();
+}
+
+/// Somebody is always at one of the two records; the batch needs both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_busy_records_has_its_turn() {
+    let schema = fresh();
+    let catalog = open(&schema).await;
+    let ids = ["id-a", "id-b"];
+    for name in ["a", "b"] {
+        catalog.create_collection(record(name)).await.unwrap();
+    }
+    let counted = Arc::new(tokio::sync::watch::Sender::new(0u64));
+    let mut tasks = tokio::task::JoinSet::new();
+    for t in 0..16 {
+        let (catalog, counted) = (catalog.clone(), counted.clone());
+        tasks.spawn(async move {
+            for _ in 0..500 {
+                catalog.record_stats(ids[t % 2], StatsDelta { vectors: 1, bytes: 0 }).await.unwrap();
+                counted.send_modify(|n| *n += 1);
+            }
+        });
+    }
+    for _ in 0..5 {
+        let begun = *counted.subscribe().borrow();
+        let both = ids.map(|id| Operation::RecordStats { id: id.into(), delta: StatsDelta { vectors: 0, bytes: 1 } });
+        catalog.batch_operations(both.into()).await.unwrap();
+        let meanwhile = *counted.subscribe().borrow() - begun;
+        assert!(meanwhile < 400, "{meanwhile} of 8000 counts came first");
+    }
+    tasks.join_all().await;
+    let all = catalog.list_collections(None).await.unwrap();
+    assert_eq!(all.iter().map(|r| (r.vector_count, r.total_size_bytes)).collect::<Vec<_>>(), [(4000, 5), (4000, 5)]);
+    catalog.close().await.unwrap();
 }
 
 #[tokio::test]

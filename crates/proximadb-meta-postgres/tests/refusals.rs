@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use proximadb_meta_core::{Error, ErrorKind, Retry};
 use proximadb_meta_postgres::{PostgresOptions, TlsMode};
+use proximadb_meta_testkit::fault::{Direction, Fault, FaultProxy, Script};
 use tokio::net::TcpListener;
 
 /// The error of an open that must fail, within its time.
@@ -76,6 +77,31 @@ async fn what_is_wrong_with_the_address_is_told() {
     let e = refused(&format!("{user}:hunter2@{at}/{database}"), options).await;
     assert!(matches!(e.kind(), ErrorKind::Unavailable | ErrorKind::Config), "{e:?}");
     rude.abort();
+}
+
+/// A server, or what stands before it, that falls silent in the middle of an answer.
+#[tokio::test]
+async fn an_open_that_is_half_answered_ends() {
+    let (_, address, mut options) = parts();
+    let _guard = fixture::Schema(options.schema.clone());
+    proximadb_meta_postgres::open_with(&address, options.clone()).await.unwrap();
+    options.connect_timeout = Duration::from_millis(300);
+    options.statement_timeout = Duration::from_millis(300);
+    let proxy = FaultProxy::start(fixture::resolved(&address), Script::clean()).unwrap();
+    let through = fixture::via(&address, proxy.address());
+    let mut after = 0;
+    let opened = loop {
+        proxy.set_script(Fault::HalfOpen { direction: Direction::Down, after });
+        let patience = Duration::from_secs(60);
+        match tokio::time::timeout(patience, proximadb_meta_postgres::open_with(&through, options.clone())).await {
+            Ok(Ok(_)) => break after,
+            Ok(Err(e)) => assert_eq!((e.kind(), e.retry()), (ErrorKind::Timeout, Retry::Safe), "after {after}: {e:?}"),
+            Err(_) => unreachable!("after {after} bytes it waits for ever"),
+        }
+        after += 500;
+    };
+    assert!(opened >= 1500, "TLS alone takes more than {opened} bytes");
+    assert_eq!(proxy.counts().accepted, 1 + opened / 500);
 }
 
 #[tokio::test]

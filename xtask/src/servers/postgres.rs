@@ -17,6 +17,8 @@ use crate::repo::write;
 pub(super) const VARIABLE: &str = "PXMETA_TEST_POSTGRES_URL";
 /// The same of a standby of it.
 const REPLICA: &str = "PXMETA_TEST_POSTGRES_REPLICA_URL";
+/// The directory of PostgreSQL's programs, for tests that start and kill servers of their own.
+const PROGRAMS: &str = "PXMETA_TEST_POSTGRES_BIN";
 /// With what has to be quoted in a URL.
 const PASSWORD: &str = "s3cret-pa55/@:word";
 const PASSWORD_IN_URL: &str = "s3cret-pa55%2F%40%3Aword";
@@ -55,15 +57,11 @@ fn start_in(home: &Path, programs: &Programs, owner: &Owner, place: &Place) -> R
     output(initdb.arg("--data-checksums"))?;
     primary.configure(&settings(&tls, &primary))?;
     write(&primary.data.join("pg_hba.conf"), HBA)?;
-    let mut processes = vec![primary.start(programs, owner, place)?];
-    let second = follow(&primary, &standby, programs, owner, place);
-    match second {
-        Ok(process) => processes.push(process),
-        Err(e) => {
-            processes.iter().try_for_each(Process::end)?;
-            return Err(e);
-        }
-    }
+    let first = primary.start(programs, owner, place)?;
+    let second = follow(&primary, &standby, programs, owner, place).map_err(|e| match first.end() {
+        Ok(()) => e,
+        Err(left) => format!("{e}; and {left}"),
+    })?;
     let root = tls.join("ca.crt");
     let url = |node: &Node| {
         format!(
@@ -73,8 +71,12 @@ fn start_in(home: &Path, programs: &Programs, owner: &Owner, place: &Place) -> R
         )
     };
     Ok(Started {
-        processes,
-        exports: vec![(VARIABLE.to_owned(), url(&primary)), (REPLICA.to_owned(), url(&standby))],
+        processes: vec![first, second],
+        exports: vec![
+            (VARIABLE.to_owned(), url(&primary)),
+            (REPLICA.to_owned(), url(&standby)),
+            (PROGRAMS.to_owned(), programs.bin.display().to_string()),
+        ],
         version: format!("{} at localhost:{}, standby at {}", programs.version, primary.port, standby.port),
         directories: if home == place.dir { Vec::new() } else { vec![home.to_owned()] },
     })
@@ -121,8 +123,7 @@ impl Node {
         let process = Process::start(&mut server, self.data.display().to_string(), place)?;
         let mut asked = Command::new(programs.bin.join("pg_isready"));
         asked.args(["-q", "-h", "localhost", "-p", &self.port.to_string()]);
-        let asked = std::cell::RefCell::new(asked);
-        ready(&process, place, || asked.borrow_mut().status().is_ok_and(|s| s.success()))?;
+        ready(&process, place, || asked.status().is_ok_and(|s| s.success()))?;
         Ok(process)
     }
 }

@@ -1,6 +1,6 @@
 //! Processes that are started, found again and ended; ports and directories of their own.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -22,10 +22,11 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a server with its output in `log` of its directory. `marker` must be a word of the command line.
+    /// Starts a server with its output added to `log` of its directory, which may have another's. `marker` must be a word of the
+    /// command line.
     pub(super) fn start(command: &mut Command, marker: String, place: &Place) -> Result<Self, String> {
         let failed = |e: std::io::Error| format!("{}: {e}", command_name(command));
-        let log = File::create(place.dir.join("log")).map_err(failed)?;
+        let log = OpenOptions::new().create(true).append(true).open(place.dir.join("log")).map_err(failed)?;
         let errors = log.try_clone().map_err(failed)?;
         #[cfg(unix)]
         if place.detached {
@@ -93,7 +94,7 @@ pub(super) fn http(port: u16, request: &str) -> Option<String> {
 }
 
 /// Waits until the server is ready. One that ended, or takes too long, is ended; the error has the end of its log.
-pub(super) fn ready(process: &Process, place: &Place, is_ready: impl Fn() -> bool) -> Result<(), String> {
+pub(super) fn ready(process: &Process, place: &Place, mut is_ready: impl FnMut() -> bool) -> Result<(), String> {
     let mut ended = false;
     let came = wait(PATIENCE, || {
         ended = !process.runs();
@@ -122,14 +123,17 @@ fn wait(most: Duration, mut until: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// A new directory for nobody else, with its parents.
+/// A new directory for nobody else, with its parents. One that was there is removed; one that somebody makes meanwhile is refused.
 pub(super) fn private_directory(dir: &Path) -> Result<(), String> {
     let failed = |e: std::io::Error| format!("{}: {e}", dir.display());
-    if dir.exists() {
-        std::fs::remove_dir_all(dir).map_err(failed)?;
+    match std::fs::remove_dir_all(dir) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
+    if let Some(parent) = dir.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
     }
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir).map_err(failed)

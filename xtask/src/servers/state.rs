@@ -95,7 +95,7 @@ mod tests {
             processes: vec![Process { pid: 7, marker: "a b".to_owned() }],
             exports: vec![("NAME".to_owned(), "http://x:y@127.0.0.1:1/z z".to_owned())],
             version: "moto 5.2.5".to_owned(),
-            directories: vec!["/tmp/a b".into()],
+            directories: vec!["a directory/of spaces".into()],
         };
         assert_eq!(parse(&state.text()), Some(state));
         assert_eq!(parse("proces 7 x\n"), None);

@@ -93,6 +93,11 @@ impl<D: Driver> Contract<D> {
         }
     }
 
+    /// Of a call that changes something. What that hangs on is never read where it may be old.
+    fn write_call(&self) -> Call {
+        Call { staleness: None, ..self.call() }
+    }
+
     async fn point_read(&self, key: Key<'_>) -> Result<Option<Arc<CollectionMetadata>>> {
         let (Key::Id(text) | Key::Name(text)) = key;
         if check_line("key", text, MAX_NAME_BYTES).is_err() {
@@ -197,7 +202,7 @@ impl<D: Driver> MetadataBackend for Contract<D> {
                 return Err(Error::unsupported("this backend has no restore"));
             }
             self.refuse_idempotency_key()?;
-            self.shared.driver.restore(&self.call(), id, location, options).await
+            self.shared.driver.restore(&self.write_call(), id, location, options).await
         };
         self.guarded("restore", Kind::Write, work).await
     }

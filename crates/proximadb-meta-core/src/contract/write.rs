@@ -23,7 +23,7 @@ impl<D: Driver> Contract<D> {
         if operations.is_empty() {
             return Ok(Vec::new());
         }
-        let call = self.call();
+        let call = self.write_call();
         for (index, op) in operations.iter_mut().enumerate() {
             prepare(op, call.now).map_err(|e| e.at_index(index))?;
         }

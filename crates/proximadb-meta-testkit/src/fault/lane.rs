@@ -33,6 +33,8 @@ pub(super) struct Lane<'a> {
     turns: &'a Mutex<Turns>,
     delay: Duration,
     rate: Option<u64>,
+    /// Most bytes of a piece while faults are on.
+    piece: u64,
     cut: Option<(u64, Cut)>,
     hole: Option<u64>,
     passed: u64,
@@ -42,13 +44,16 @@ pub(super) struct Lane<'a> {
 
 impl<'a> Lane<'a> {
     pub(super) fn new(direction: Direction, plan: &Plan, shared: &'a Shared, turns: &'a Mutex<Turns>) -> Self {
-        let (delay, rate, cut, hole) = (Duration::ZERO, None, None, None);
-        let mut lane = Self { direction, shared, turns, delay, rate, cut, hole, passed: 0, dropping: false };
+        let (delay, rate, piece, cut, hole) = (Duration::ZERO, None, PIECE, None, None);
+        let mut lane = Self { direction, shared, turns, delay, rate, piece, cut, hole, passed: 0, dropping: false };
         for fault in plan.faults() {
             match *fault {
                 Fault::Delay { direction, by } if direction == lane.direction => lane.delay += by,
                 Fault::Throttle { direction, per_second } if direction == lane.direction => {
                     lane.rate = Some(lane.rate.unwrap_or(u64::MAX).min(per_second.max(1)));
+                }
+                Fault::Split { direction, most } if direction == lane.direction => {
+                    lane.piece = lane.piece.min(most.max(1));
                 }
                 Fault::Cut { direction, after, how } if direction == lane.direction => {
                     lane.cut = Some(lane.cut.filter(|(first, _)| *first <= after).unwrap_or((after, how)));
@@ -59,19 +64,21 @@ impl<'a> Lane<'a> {
                 _ => {}
             }
         }
+        // A slow lane moves in small steps, 64 a second.
+        lane.piece = lane.rate.map_or(lane.piece, |rate| lane.piece.min((rate / 64).max(1)));
         lane
     }
 
     /// Passes everything on until the stream ends or is cut.
     pub(super) async fn pump(mut self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> End {
-        // A slow lane moves in small steps, 64 a second.
-        let piece = self.rate.map_or(PIECE, |rate| (rate / 64).clamp(1, PIECE));
-        let mut buffer = vec![0; usize::try_from(piece).unwrap_or(1)];
+        let mut buffer = vec![0; usize::try_from(PIECE).unwrap_or(1)];
         loop {
             if let Some(how) = self.due() {
                 return End::Cut(how);
             }
-            let read = match from.read(&mut buffer).await {
+            let most = if self.shared.is_on() { self.piece } else { PIECE };
+            let most = usize::try_from(most).unwrap_or(1);
+            let read = match from.read(buffer.get_mut(..most).unwrap_or_default()).await {
                 Ok(0) => return self.finish(&mut to).await,
                 Ok(read) => buffer.get(..read).unwrap_or_default(),
                 Err(_) => return End::Lost,

@@ -13,14 +13,16 @@ use crate::rng::Rng;
 /// How often each fault comes up in a random plan, in thousandths of all connections, and how large its numbers get.
 ///
 /// Of `cut`, `half_open`, `reset`, `blackhole` and `execute_then_cut` a connection gets one at most; if they make more than
-/// 1000 together, every connection gets one, in these proportions. `delay` and `throttle` come on top, each for itself, in one
-/// direction or the other.
+/// 1000 together, every connection gets one, in these proportions. `delay`, `throttle` and `split` come on top, each for itself,
+/// in one direction or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mix {
     /// Of [`Fault::Delay`].
     pub delay: u32,
     /// Of [`Fault::Throttle`].
     pub throttle: u32,
+    /// Of [`Fault::Split`].
+    pub split: u32,
     /// Of [`Fault::Cut`].
     pub cut: u32,
     /// Of [`Fault::HalfOpen`].
@@ -39,6 +41,8 @@ pub struct Mix {
     pub most_millis: u32,
     /// Slowest rate in bytes a second; the fastest is 16 times that.
     pub least_rate: u32,
+    /// Largest piece that a connection is split into, in bytes; small numbers are as likely as large ones in each power of two.
+    pub most_piece: u32,
 }
 
 impl Mix {
@@ -46,6 +50,7 @@ impl Mix {
     pub const NONE: Self = Self {
         delay: 0,
         throttle: 0,
+        split: 0,
         cut: 0,
         half_open: 0,
         reset: 0,
@@ -55,13 +60,15 @@ impl Mix {
         most_requests: 16,
         most_millis: 3,
         least_rate: 65_536,
+        most_piece: 1024,
     };
 
     /// Every value with its name in the text.
-    fn values(&mut self) -> [(&'static str, &mut u32); 11] {
+    fn values(&mut self) -> [(&'static str, &mut u32); 13] {
         [
             ("delay", &mut self.delay),
             ("throttle", &mut self.throttle),
+            ("split", &mut self.split),
             ("cut", &mut self.cut),
             ("half-open", &mut self.half_open),
             ("reset", &mut self.reset),
@@ -71,6 +78,7 @@ impl Mix {
             ("most-requests", &mut self.most_requests),
             ("most-millis", &mut self.most_millis),
             ("least-rate", &mut self.least_rate),
+            ("most-piece", &mut self.most_piece),
         ]
     }
 
@@ -93,9 +101,11 @@ impl Mix {
             at = at.saturating_sub(*n);
             here
         });
-        match found {
-            Some(0) => plan.and(Fault::Cut { direction: direction(rng), after: self.bytes(rng), how: how(rng) }),
-            Some(1) => plan.and(Fault::HalfOpen { direction: direction(rng), after: self.bytes(rng) }),
+        let plan = match found {
+            Some(0) => {
+                plan.and(Fault::Cut { direction: direction(rng), after: bytes(rng, self.most_bytes), how: how(rng) })
+            }
+            Some(1) => plan.and(Fault::HalfOpen { direction: direction(rng), after: bytes(rng, self.most_bytes) }),
             Some(2) => plan.and(Fault::Reset),
             Some(3) => plan.and(Fault::Blackhole),
             Some(_) => {
@@ -103,14 +113,21 @@ impl Mix {
                 plan.and(Fault::ExecuteThenCut { request, how: how(rng) })
             }
             None => plan,
+        };
+        // Last: what is drawn for the others does not depend on it.
+        if draw(rng, 1000) < self.split {
+            let most = bytes(rng, self.most_piece).max(1);
+            return plan.and(Fault::Split { direction: direction(rng), most });
         }
+        plan
     }
+}
 
-    fn bytes(&self, rng: &mut Rng) -> u64 {
-        let powers = 1 + self.most_bytes.checked_ilog2().unwrap_or(0);
-        let most = 1u32.checked_shl(1 + draw(rng, powers)).unwrap_or(u32::MAX);
-        u64::from(draw(rng, most).min(self.most_bytes))
-    }
+/// A number up to `most`; in each power of two equally often.
+fn bytes(rng: &mut Rng, most: u32) -> u64 {
+    let powers = 1 + most.checked_ilog2().unwrap_or(0);
+    let power = 1u32.checked_shl(1 + draw(rng, powers)).unwrap_or(u32::MAX);
+    u64::from(draw(rng, power).min(most))
 }
 
 /// A number below `n`; 0 for `n` 0.

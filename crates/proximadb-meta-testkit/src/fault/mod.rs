@@ -33,7 +33,8 @@
 //!
 //! # Limits
 //!
-//! TCP only. Nothing is done below the stream: no packets are lost or reordered. A reset makes the kernel forget what it has
+//! TCP only. Nothing is done below the stream: no packets are lost or reordered; pieces of a [`Fault::Split`] are sent one by one,
+//! and a receiver that is slow may read several at once. A reset makes the kernel forget what it has
 //! not sent yet; and on some systems what the receiver has not read yet.
 
 mod armed;

@@ -77,6 +77,14 @@ pub enum Fault {
         /// Bytes a second; 0 is taken as 1.
         per_second: u64,
     },
+    /// Bytes are passed on in pieces of so many at most, each sent by itself: a reader that takes what one read gives it for a
+    /// whole message is found out.
+    Split {
+        /// In which direction.
+        direction: Direction,
+        /// Most bytes of a piece; 0 is taken as 1.
+        most: u64,
+    },
     /// The connection is cut as soon as exactly so many bytes were passed on: 0 cuts once the server was reached.
     Cut {
         /// Counted in which direction.

@@ -9,7 +9,7 @@ use proximadb_meta_core::{Error, ErrorKind, Result};
 use super::plan::{Cut, Direction, Fault, Plan, Request, Which};
 
 /// The forms of a fault, for the hint of an error.
-const FORMS: &str = "expected one of: clean; delay up|down 5ms|5us; throttle up|down 100/s; cut up|down after 17 rst|fin; \
+const FORMS: &str = "expected one of: clean; delay up|down 5ms|5us; throttle up|down 100/s; split up|down 7; cut up|down after 17 rst|fin; \
     half-open up|down after 17; reset; blackhole; execute-then-cut 3 rst|fin; execute-then-cut containing TEXT rst|fin";
 
 /// An error about a part of the text.
@@ -119,6 +119,7 @@ impl fmt::Display for Fault {
             }
             Self::Delay { direction, by } => write!(f, "delay {direction} {}us", by.as_micros()),
             Self::Throttle { direction, per_second } => write!(f, "throttle {direction} {per_second}/s"),
+            Self::Split { direction, most } => write!(f, "split {direction} {most}"),
             Self::Cut { direction, after, how } => write!(f, "cut {direction} after {after} {how}"),
             Self::HalfOpen { direction, after } => write!(f, "half-open {direction} after {after}"),
             Self::Reset => f.write_str("reset"),
@@ -139,6 +140,7 @@ impl FromStr for Fault {
                 let rate = rate.strip_suffix("/s").ok_or_else(|| unknown("the rate", rate))?;
                 Self::Throttle { direction: direction.parse()?, per_second: number(rate)? }
             }
+            ["split", direction, most] => Self::Split { direction: direction.parse()?, most: number(most)? },
             ["cut", direction, "after", n, how] => {
                 Self::Cut { direction: direction.parse()?, after: number(n)?, how: how.parse()? }
             }

@@ -55,3 +55,15 @@ async fn a_throttle_passes_so_many_bytes_a_second() {
     assert!((9_900..11_000).contains(&down), "{down}");
     assert_eq!(millis("all: throttle down 640/s", false, 6_400).await, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_split_connection_passes_everything_in_pieces() {
+    // A delay is that of a piece: it counts them.
+    for (text, up, down) in
+        [("all: split up 10, delay up 1000ms", 7, 0), ("all: split down 32, delay down 1000ms", 0, 2)]
+    {
+        assert_eq!(millis(text, true, 64).await, 1000 * (up + down), "{text}");
+        assert_eq!(millis(text, false, 64).await, 0, "{text}");
+    }
+    assert_eq!(millis("all: split up 1, split down 1", true, 5_000).await, 0);
+}

@@ -14,6 +14,7 @@ fn every_fault_is_read_as_it_is_printed() {
         "delay up 5ms",
         "delay down 5500us",
         "throttle down 100/s",
+        "split up 7",
         "cut up after 17 rst",
         "cut down after 0 fin",
         "half-open up after 3",
@@ -96,6 +97,10 @@ fn drawn(mix: Mix, plans: u64) -> BTreeMap<&'static str, u64> {
                     assert!((65_536..=65_536 * 16).contains(per_second));
                     "throttle"
                 }
+                Fault::Split { most, .. } => {
+                    assert!((1..=u64::from(mix.most_piece)).contains(most));
+                    "split"
+                }
                 Fault::Cut { after, .. } => {
                     assert!(*after <= mix.most_bytes.into());
                     "cut"
@@ -116,11 +121,12 @@ fn drawn(mix: Mix, plans: u64) -> BTreeMap<&'static str, u64> {
 
 #[test]
 fn a_mix_draws_each_fault_as_often_as_it_says() {
-    let usual = Mix::default();
+    let usual = Mix { split: 100, ..Mix::default() };
     let kinds = drawn(usual, 20_000);
     let wanted = [
         ("delay", usual.delay),
         ("throttle", usual.throttle),
+        ("split", usual.split),
         ("cut", usual.cut),
         ("half-open", usual.half_open),
         ("reset", usual.reset),
@@ -130,6 +136,12 @@ fn a_mix_draws_each_fault_as_often_as_it_says() {
     for (kind, thousandths) in wanted {
         let (got, wanted) = (kinds[kind], u64::from(thousandths) * 20);
         assert!(got.abs_diff(wanted) <= wanted / 4, "{kind}: {got}, not {wanted}");
+    }
+    for n in 0..1000 {
+        let (seed, without) = (3, Script::Random { seed: 3, mix: Mix::default() });
+        let mut with = Script::Random { seed, mix: usual }.plan(n).faults().to_vec();
+        with.retain(|fault| !matches!(fault, Fault::Split { .. }));
+        assert_eq!(Plan::new(with), without.plan(n), "the other faults are as without");
     }
     assert!(drawn(Mix::NONE, 1000).is_empty());
     // More than all: every connection has one, in proportion.
