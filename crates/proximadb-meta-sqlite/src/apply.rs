@@ -1,7 +1,6 @@
 //! Reading what a group of units touches, and writing what came of it: a few statements, however many units.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use proximadb_meta_core::driver::{NetWrite, Prepared, Space};
@@ -182,27 +181,16 @@ async fn remove(connection: &mut SqliteConnection, statement: &'static str, rows
     Ok(())
 }
 
-/// A table to insert into, and its statements for many rows and for one.
-struct Target {
-    many: Arc<str>,
-    one: Arc<str>,
-}
+/// A table to insert into, and its statements, each with the rows that it takes: from many to one.
+struct Target([(usize, Arc<str>); SIZES.len()]);
 
-/// Rows of one statement.
-const MANY: usize = 128;
+/// Rows of one statement. A statement is a round trip to the connection's thread; a few texts are prepared once, however many rows.
+const SIZES: [usize; 4] = [128, 32, 8, 1];
 
 impl Target {
     fn new(into: &str, columns: usize) -> Self {
         let row = format!("({})", vec!["?"; columns].join(", "));
-        let statement = |rows: usize| {
-            let mut text = format!("INSERT INTO {into} VALUES ");
-            for i in 0..rows {
-                // Writing to a String cannot fail.
-                let _ = write!(text, "{}{row}", if i > 0 { ", " } else { "" });
-            }
-            text.into()
-        };
-        Self { many: statement(MANY), one: statement(1) }
+        Self(SIZES.map(|size| (size, format!("INSERT INTO {into} VALUES {}", vec![&*row; size].join(", ")).into())))
     }
 }
 
@@ -211,19 +199,19 @@ static ROWS: LazyLock<Target> =
 static TAGS: LazyLock<Target> = LazyLock::new(|| Target::new("collection_tags (namespace, tag, id)", 3));
 static WORDS: LazyLock<Target> = LazyLock::new(|| Target::new("collection_words (rowid, words)", 2));
 
-/// Inserts rows, many with one statement as long as there are enough: two texts to prepare, however many rows.
+/// Inserts rows, as many with one statement as there is a text for.
 async fn insert<T>(
     connection: &mut SqliteConnection,
     target: &Target,
-    rows: &[T],
+    mut rows: &[T],
     bind: impl Fn(Query<'static>, &T) -> Query<'static>,
 ) -> sqlx::Result<()> {
-    let (many, rest) = rows.as_chunks::<MANY>();
-    let statements =
-        many.iter().map(|rows| (&target.many, &rows[..])).chain(rest.chunks(1).map(|row| (&target.one, row)));
-    for (text, rows) in statements {
-        let query = rows.iter().fold(sqlx::query(AssertSqlSafe(text.clone())), &bind);
-        query.execute(&mut *connection).await?;
+    for (size, text) in &target.0 {
+        while let Some((some, rest)) = rows.split_at_checked(*size) {
+            let query = some.iter().fold(sqlx::query(AssertSqlSafe(text.clone())), &bind);
+            query.execute(&mut *connection).await?;
+            rows = rest;
+        }
     }
     Ok(())
 }
