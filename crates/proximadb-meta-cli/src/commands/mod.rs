@@ -149,10 +149,10 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
     };
     let (address, namespace) = place()?;
     if let Job::Restore(x) = &job
-        && address.would_be_new().is_some()
+        && address.would_be_new().await?
     {
         tokio::select! {
-            rehearsed = x.rehearse(address.has_own_backups()) => rehearsed?,
+            rehearsed = x.rehearse(address.may_have_own_backups()) => rehearsed?,
             () = stop.requested() => return Ok(STOPPED),
         }
     }
