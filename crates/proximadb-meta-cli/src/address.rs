@@ -1,8 +1,10 @@
 //! Where the catalog is: `--uri`, else the environment, else `proximadb-meta.toml`, else the embedded default.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use proximadb_meta::core::config::{Door, MetadataBackendConfig, Sources, process_environment};
+use proximadb_meta::core::registry::{BackendPlugin, LocationKind};
 use proximadb_meta::core::{Error, ErrorKind, Namespace, Result};
 
 /// Where the catalog is when nobody says.
@@ -13,6 +15,8 @@ const FILE: &str = "proximadb-meta.toml";
 /// A checked configuration.
 pub(crate) struct Address {
     config: MetadataBackendConfig,
+    /// The backend that it chose: what is particular to a backend is asked of it.
+    plugin: Arc<dyn BackendPlugin>,
     /// What said it.
     origin: String,
 }
@@ -25,14 +29,18 @@ impl Address {
         let file = file.or_else(|| here.exists().then_some(here));
         let named = file.map(|f| format!("from {}", f.display()));
         let sources = Sources { uri, variables: process_environment()?, file, default: DEFAULT };
-        let config = MetadataBackendConfig::resolve(sources, proximadb_meta::install()?)?;
+        let registry = proximadb_meta::install()?;
+        let config = MetadataBackendConfig::resolve(sources, registry)?;
+        let plugin = registry
+            .plugin(config.scheme())
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "a checked configuration has no backend"))?;
         let origin = match (uri, config.door()) {
             (Some(_), _) => "from --uri".to_owned(),
             (None, Door::Environment) => "from the environment (PXMETA_*)".to_owned(),
             (None, Door::Toml) => named.unwrap_or_else(|| "from TOML".to_owned()),
             (None, _) => "the default".to_owned(),
         };
-        Ok(Self { config, origin })
+        Ok(Self { config, plugin, origin })
     }
 
     pub(crate) fn config(&self) -> &MetadataBackendConfig {
@@ -50,12 +58,19 @@ impl Address {
     }
 
     /// Refuses a catalog that opening would have to make.
-    pub(crate) fn must_be_there(&self) -> Result<()> {
-        let Some(directory) = self.would_be_new() else { return Ok(()) };
-        let what = format!("there is no catalog at {}", directory.display());
-        Err(Error::new(ErrorKind::NotFound, what).with_hint(
+    pub(crate) async fn must_be_there(&self) -> Result<()> {
+        if !self.would_be_new().await? {
+            return Ok(());
+        }
+        let shown = if self.is_path() { self.config.location().to_owned() } else { self.config.redacted() };
+        Err(Error::new(ErrorKind::NotFound, format!("there is no catalog at {shown}")).with_hint(
             "import, create, restore and copy make one; --uri, PXMETA_URI or proximadb-meta.toml names another",
         ))
+    }
+
+    /// Whether opening would make a new catalog.
+    pub(crate) async fn would_be_new(&self) -> Result<bool> {
+        proximadb_meta::install()?.would_create(&self.config).await
     }
 
     /// Whether the configuration itself asks for traces of each call.
@@ -63,34 +78,18 @@ impl Address {
         self.config.option("enable_tracing").is_some_and(|v| v.to_string() == "true")
     }
 
-    /// Whether everything is gone when the process ends.
-    pub(crate) fn is_volatile(&self) -> bool {
-        self.config.scheme() == "memory"
+    /// Whether each opening finds a new, empty catalog, which is gone afterwards.
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        self.plugin.is_ephemeral()
     }
 
-    /// Whether there is a plan for a catalog that is not there yet: the layout is made by migrations.
-    pub(crate) fn has_migrations(&self) -> bool {
-        self.config.scheme() == "sqlite"
-    }
-
-    /// Whether the store makes backups in a format of its own.
-    pub(crate) fn has_own_backups(&self) -> bool {
-        self.config.scheme() == "sqlite"
+    /// Whether the store may know backups in a format of its own; where only the open store could tell, it may.
+    pub(crate) fn may_have_own_backups(&self) -> bool {
+        self.plugin.capabilities().is_none_or(|c| c.native_backup)
     }
 
     /// Whether the location is a path of this machine.
     pub(crate) fn is_path(&self) -> bool {
-        matches!(self.config.scheme(), "file" | "sqlite")
-    }
-
-    /// The path at which opening would make a new catalog, if that is what it would do.
-    pub(crate) fn would_be_new(&self) -> Option<PathBuf> {
-        let path = Path::new(self.config.location());
-        let new = match self.config.scheme() {
-            "file" => proximadb_meta::wal::would_create(path),
-            "sqlite" => proximadb_meta::sqlite::would_create(path),
-            _ => false,
-        };
-        new.then(|| path.to_owned())
+        self.plugin.location() == LocationKind::Path
     }
 }

@@ -92,6 +92,9 @@ fn a_part_goes_into_another_namespace_of_the_same_store() {
     place.fails(3, &["copy", "file://./nowhere", B]);
     place.fails(2, &["copy", A, "nonsense://x"]);
     assert!(!place.at("b").exists(), "a copy of nothing makes nothing");
+    // One server by two schemes is one catalog, as far as its address tells; nothing is connected to find out.
+    let err = place.fails(2, &["copy", "postgres://u@host.invalid/db", "postgresql://u@host.invalid/db"]);
+    assert!(err.contains("one catalog in one namespace"), "{err}");
     let into_memory = place.run(&["copy", A, "memory://"]);
     assert!(into_memory.code == Some(0) && into_memory.err.contains("memory:// is forgotten"), "{}", into_memory.err);
 }

@@ -87,6 +87,7 @@ fn the_examples_are_true() {
         "restore",
         "rm",
         "schema",
+        "search",
         "set",
         "stats",
         "verify",

@@ -77,7 +77,7 @@ fn a_native_backup_is_restored_into_a_new_database_and_nowhere_else() {
     }
     place.ok(&["create", "x", "--dimension", "1", "--uri", "file://./log"]);
     let refused = place.fails(9, &["backup", "b", "--native", "--uri", "file://./log"]);
-    assert!(refused.contains("no Native backup"), "{refused}");
+    assert!(refused.contains("no native backup"), "{refused}");
 }
 
 #[test]

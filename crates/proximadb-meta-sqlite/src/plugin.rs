@@ -1,7 +1,7 @@
 //! The plugin: `sqlite://PATH`, absolute (`sqlite:///var/lib/catalog.db`) or relative (`sqlite://./catalog.db`), a blank as
 //! `%20`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -68,6 +68,11 @@ impl BackendPlugin for SqlitePlugin {
 
     fn capabilities(&self) -> Option<Capabilities> {
         Some(crate::driver::capabilities())
+    }
+
+    async fn would_create(&self, options: &Options) -> bool {
+        let path = PathBuf::from(options.rest());
+        tokio::task::spawn_blocking(move || crate::would_create(&path)).await.unwrap_or(false)
     }
 
     async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>> {

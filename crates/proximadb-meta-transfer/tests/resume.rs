@@ -2,15 +2,24 @@
 
 mod common;
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
 use common::wrapped::{Fault, Wrapped};
 use common::{Catalog, export, fill, many, memory, record, root};
 use proximadb_meta::core::{ErrorKind, StatsDelta};
 use proximadb_meta_transfer::copy::{CopyCounts, CopyOptions, CopyReport, End, Journal, OnConflict, Unwatched, copy};
 
-const OF: &str = "from here to there";
+const OF: &str = "from here to thére";
+
+/// In memory where the system offers that: hundreds of copies sync their journals before each batch.
+fn fresh() -> tempfile::TempDir {
+    let shared_memory = Path::new("/dev/shm");
+    let made = if shared_memory.is_dir() { tempfile::tempdir_in(shared_memory) } else { tempfile::tempdir() };
+    made.expect("a temporary directory")
+}
 
 fn options(how: OnConflict, jobs: usize) -> CopyOptions {
     CopyOptions::new().on_conflict(how).with_batch(3).with_jobs(jobs)
@@ -76,7 +85,7 @@ async fn until_fault(
 
 #[tokio::test]
 async fn a_fault_at_any_write_leaves_what_a_resumed_copy_completes() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = fresh();
     let path = dir.path().join("journal");
     let a = source().await;
     for how in [OnConflict::Fail, OnConflict::Skip, OnConflict::Overwrite, OnConflict::Newer] {
@@ -107,9 +116,79 @@ async fn a_fault_at_any_write_leaves_what_a_resumed_copy_completes() {
     }
 }
 
+/// How many bytes of the journal were synced, by the traces since the last call.
+#[derive(Clone, Default)]
+struct Synced(Arc<Mutex<Vec<u8>>>);
+
+impl Synced {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let traces = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+        let synced = self.clone();
+        tracing::subscriber::set_default(traces.with_writer(move || synced.clone()).finish())
+    }
+
+    fn bytes(&self) -> Option<usize> {
+        let traces = std::mem::take(&mut *self.0.lock().expect("the traces"));
+        let traces = String::from_utf8(traces).expect("text");
+        let (_, last) = traces.rsplit_once("synced the journal bytes=")?;
+        last.split_whitespace().next()?.parse().ok()
+    }
+}
+
+impl io::Write for Synced {
+    fn write(&mut self, trace: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the traces").write(trace)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_power_cut_takes_from_the_journal_is_not_missed() {
+    let dir = fresh();
+    let path = dir.path().join("journal");
+    let a = source().await;
+    let synced = Synced::default();
+    let _listening = synced.listen();
+    let how = OnConflict::Overwrite;
+    for jobs in [1, 3] {
+        let (expected, result, writes) = whole(&a, how, jobs).await;
+        let options = options(how, jobs);
+        let cuts =
+            [Fault::KilledBefore, Fault::KilledAfter].into_iter().flat_map(|f| (0..writes).map(move |at| (f, at)));
+        for (fault, at) in cuts {
+            // What was not synced is gone, is there as zeros, or has a hole.
+            for left in ["nothing", "zeros", "a hole"] {
+                let what = format!("{jobs} jobs, {fault:?} at write {at}, {left}");
+                let b = destination(how).await;
+                synced.bytes();
+                assert_eq!(until_fault(&a, &b, &options, &path, (fault, at)).await, None, "{what}");
+                let kept = synced.bytes().expect("it is synced before anything is sent");
+                let mut noted = std::fs::read(&path).expect("the journal");
+                match left {
+                    "nothing" => noted.truncate(kept),
+                    "zeros" => noted[kept..].fill(0),
+                    _ => {
+                        noted[kept..].fill(0);
+                        noted.extend(b"\0}\n{\"done\":0}\n");
+                    }
+                }
+                std::fs::write(&path, noted).expect("the power is cut");
+                let journal = Journal::resume(&path, OF).expect("the journal is read");
+                assert!(journal.is_some(), "{what}: the journal is gone");
+                let report = copy(&a, &b, &options, journal, &mut Unwatched).await.expect("the copy goes on");
+                assert_eq!((report.counts, report.end), (expected.counts, End::Complete), "{what}");
+                assert_eq!(export(&b).await, result, "{what}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_line_that_was_cut_off_is_as_if_it_was_never_written() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = fresh();
     let path = dir.path().join("journal");
     let a = source().await;
     let how = OnConflict::Overwrite;
@@ -140,7 +219,7 @@ async fn a_line_that_was_cut_off_is_as_if_it_was_never_written() {
 
 #[tokio::test]
 async fn without_its_journal_a_copy_is_finished_all_the_same() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = fresh();
     let path = dir.path().join("journal");
     let (a, b) = (memory().await, memory().await);
     fill(&a, many(30)).await;
@@ -155,7 +234,7 @@ async fn without_its_journal_a_copy_is_finished_all_the_same() {
 
 #[tokio::test]
 async fn a_resumed_copy_does_not_look_at_what_is_done() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = fresh();
     let path = dir.path().join("journal");
     let (a, b) = (memory().await, memory().await);
     fill(&a, many(30)).await;
@@ -171,7 +250,7 @@ async fn a_resumed_copy_does_not_look_at_what_is_done() {
 
 #[tokio::test]
 async fn a_journal_in_which_nothing_stands_does_not_stay() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = fresh();
     let path = dir.path().join("journal");
     let (a, b) = (memory().await, memory().await);
     fill(&a, many(30)).await;
@@ -189,13 +268,16 @@ async fn a_journal_in_which_nothing_stands_does_not_stay() {
 
 #[tokio::test]
 async fn a_journal_of_something_else_is_refused() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = fresh();
     let path = dir.path().join("journal");
     assert!(Journal::resume(&path, OF).unwrap().is_none());
     drop(Journal::start(&path, OF).unwrap());
     let e = Journal::resume(&path, "another").unwrap_err();
     assert!(e.kind() == ErrorKind::InvalidInput && e.message().contains(OF), "{e}");
     let begun = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, [begun.as_bytes(), b"{\"done\":\xff}\n"].concat()).unwrap();
+    let e = Journal::resume(&path, OF).unwrap_err();
+    assert!(e.kind() == ErrorKind::Corruption && e.message().ends_with("line 2"), "{e}");
     for (text, kind) in [
         ("{}\n".to_owned(), ErrorKind::Corruption),
         (format!("{begun}{{\"done\":\"x\"}}\n"), ErrorKind::Corruption),

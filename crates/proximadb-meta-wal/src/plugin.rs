@@ -1,5 +1,6 @@
 //! The plugin: `file://PATH`, relative (`file://./data/metadata`) or absolute (`file:///var/lib/metadata`), a blank as `%20`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -51,6 +52,11 @@ impl BackendPlugin for WalPlugin {
 
     fn capabilities(&self) -> Option<Capabilities> {
         Some(crate::driver::capabilities())
+    }
+
+    async fn would_create(&self, options: &Options) -> bool {
+        let directory = PathBuf::from(options.rest());
+        tokio::task::spawn_blocking(move || crate::would_create(&directory)).await.unwrap_or(false)
     }
 
     async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>> {

@@ -10,7 +10,7 @@ mod write;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 pub(crate) use operate::{Completions, Schema, SchemaCommand};
-pub(crate) use read::{Count, Explain, Export, Get, Ls};
+pub(crate) use read::{Count, Explain, Export, Get, Ls, Search};
 pub(crate) use store::{Backup, Demo, Restore, Verify};
 pub(crate) use transfer::{Copy, CopyConflict, Diff, Digest};
 pub(crate) use wal::{Wal, WalCommand};
@@ -107,6 +107,7 @@ pub(crate) enum Command {
     Import(Import),
     Export(Export),
     Ls(Ls),
+    Search(Search),
     Get(Get),
     Create(Create),
     Set(Set),
@@ -156,7 +157,7 @@ impl Command {
     pub(crate) fn formats(&self) -> &'static [Format] {
         use Format::{Csv, Json, Name, Ndjson, Table};
         match self {
-            Self::Ls(_) | Self::Get(_) | Self::Backends => &[Table, Json, Ndjson, Csv, Name],
+            Self::Ls(_) | Self::Search(_) | Self::Get(_) | Self::Backends => &[Table, Json, Ndjson, Csv, Name],
             Self::Create(_) | Self::Set(_) | Self::Backup(_) => &[Name, Table, Json, Ndjson, Csv],
             Self::Count(_)
             | Self::Stats
@@ -180,6 +181,7 @@ impl Command {
             Self::Import(_) => "import",
             Self::Export(_) => "export",
             Self::Ls(_) => "ls",
+            Self::Search(_) => "search",
             Self::Get(_) => "get",
             Self::Create(_) => "create",
             Self::Set(_) => "set",

@@ -36,6 +36,25 @@ pub(crate) struct Ls {
     pub(crate) after: Option<String>,
 }
 
+/// Search for words, the best matches first, by the store's own ranking.
+///
+/// A record is found when its name, description, owner or tags have one of the words; the more of them, and the rarer, the
+/// better. Scores compare within one answer alone, and each backend has its own. Exit code 9 where the backend has no ranking:
+/// ls --filter 'text("...")' finds the records with all of the words on every backend, unranked. Formats: table (default), json
+/// ({"found": [{"score", "collection"}, ...]}), ndjson (one {"score", "collection"} a line), csv (score, then every field),
+/// name (ids).
+#[derive(Args, Debug)]
+pub(crate) struct Search {
+    /// The words.
+    pub(crate) query: String,
+    /// Only among these records. Default: all.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// At most this many records, 1 to 1000. Default: 100.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
 /// Print one record.
 ///
 /// Formats: table (default: one field a line), json, ndjson, csv, name (the id). Exit code 3 when there is none.

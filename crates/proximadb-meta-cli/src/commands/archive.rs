@@ -58,9 +58,9 @@ impl Restore {
 
     /// Reads the backup before there is a catalog: one that is missing or damaged must not leave a new, empty one behind. What
     /// has no archive in it may be in the store's own format, which the store alone can read.
-    pub(crate) async fn rehearse(&self, store_has_own_format: bool) -> Result<()> {
+    pub(crate) async fn rehearse(&self, store_may_have_own: bool) -> Result<()> {
         match verify_archive(&self.location, &self.id).await {
-            Err(e) if e.kind() == ErrorKind::NotFound && store_has_own_format && self.directory().is_dir() => Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound && store_may_have_own && self.directory().is_dir() => Ok(()),
             read => Ok(read.map(drop)?),
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use proximadb_meta::core::report::{Finding, Severity};
-use proximadb_meta::core::{Error, ErrorKind, Namespace};
+use proximadb_meta::core::{Error, ErrorKind, MetadataBackendType, Namespace};
 use serde_json::{Value, json};
 
 use super::session::Session;
@@ -51,7 +51,9 @@ fn of_address(address: &Address) -> Finding {
 /// Why the store does not open.
 fn of_opening(address: &Address, e: &Error) -> Finding {
     let hint = e.hint().unwrap_or("mend what it says, and run doctor again");
-    let fix = if e.kind() == ErrorKind::Corruption && address.config().scheme() == "file" {
+    // The commands of `pxmeta wal` are for this one.
+    let is_log = *address.config().backend_type() == MetadataBackendType::WAL;
+    let fix = if e.kind() == ErrorKind::Corruption && is_log {
         let directory = address.config().location();
         format!("{hint}; pxmeta wal verify {directory} says what is damaged, pxmeta wal salvage saves what is whole")
     } else {

@@ -17,6 +17,7 @@ mod ls;
 mod pair;
 mod rm;
 mod schema;
+mod search;
 mod session;
 mod set;
 mod version;
@@ -38,6 +39,7 @@ enum Job {
     Import(import::Import),
     Export(export::Export),
     Ls(ls::Ls),
+    Search(search::Search),
     Get(get::Get),
     Create(create::Create),
     Set(set::Set),
@@ -80,6 +82,7 @@ impl Job {
             Self::Import(x) => x.run(s).await,
             Self::Export(x) => x.run(s).await,
             Self::Ls(x) => x.run(s).await,
+            Self::Search(x) => x.run(s).await,
             Self::Get(x) => x.run(s).await,
             Self::Create(x) => x.run(s).await,
             Self::Set(x) => x.run(s).await,
@@ -132,6 +135,7 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
         Command::Import(x) => Job::Import(import::Import::new(&x)?),
         Command::Export(x) => Job::Export(export::Export::new(x)?),
         Command::Ls(x) => Job::Ls(ls::Ls::new(&x)?),
+        Command::Search(x) => Job::Search(search::Search::new(&x)?),
         Command::Get(x) => Job::Get(get::Get::new(x)),
         Command::Create(x) => Job::Create(create::Create::new(x)?),
         Command::Set(x) => Job::Set(set::Set::new(x)?),
@@ -149,10 +153,10 @@ pub(crate) async fn run(args: Args, talk: Talk) -> Result<u8> {
     };
     let (address, namespace) = place()?;
     if let Job::Restore(x) = &job
-        && address.would_be_new().is_some()
+        && address.would_be_new().await?
     {
         tokio::select! {
-            rehearsed = x.rehearse(address.has_own_backups()) => rehearsed?,
+            rehearsed = x.rehearse(address.may_have_own_backups()) => rehearsed?,
             () = stop.requested() => return Ok(STOPPED),
         }
     }

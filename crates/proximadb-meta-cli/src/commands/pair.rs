@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use proximadb_meta::core::context::CallContext;
-use proximadb_meta::core::{Error, MetadataBackend, Namespace, Result};
+use proximadb_meta::core::{Error, MetadataBackend, MetadataBackendType, Namespace, Result};
 
 use super::session::Session;
 use crate::address::Address;
@@ -46,7 +46,7 @@ impl Pair {
         let (from, to) = (Address::resolve(Some(from), None)?, Address::resolve(Some(to), None)?);
         let asked = global.namespace.as_deref();
         let (from_namespace, to_namespace) = (from.namespace(asked)?, to.namespace(to_namespace.or(asked))?);
-        let one_store = !from.is_volatile() && place(&from) == place(&to);
+        let one_store = !from.is_ephemeral() && place(&from) == place(&to);
         if one_store && from_namespace == to_namespace {
             return Err(Error::invalid("both arguments name one catalog in one namespace"));
         }
@@ -55,7 +55,7 @@ impl Pair {
 
     /// Opens both for a plan: a second catalog that is not there is an empty one, and is not made.
     pub(super) async fn open_to_plan(&self, how: &Manner) -> Result<Opened> {
-        if self.one_store || self.to.would_be_new().is_none() {
+        if self.one_store || !self.to.would_be_new().await? {
             return self.open(false, how).await;
         }
         let from = self.first(how).await?;
@@ -95,9 +95,10 @@ impl Opened {
     }
 }
 
-/// Where an address leads, by whatever name.
-fn place(address: &Address) -> (String, PathBuf) {
+/// Where an address leads, by whatever scheme and name.
+fn place(address: &Address) -> (MetadataBackendType, PathBuf) {
     let config = address.config();
-    let path = PathBuf::from(config.location());
-    (config.scheme().to_owned(), path.canonicalize().unwrap_or(path))
+    let location = PathBuf::from(config.location());
+    let canonical = if address.is_path() { location.canonicalize().ok() } else { None };
+    (config.backend_type().clone(), canonical.unwrap_or(location))
 }

@@ -18,9 +18,6 @@ pub(crate) async fn run(
     talk: &Talk,
     stop: &Stop,
 ) -> Result<u8> {
-    if !address.has_migrations() {
-        address.must_be_there()?;
-    }
     let registry = proximadb_meta::install()?;
     let config = address.config();
     match what {

@@ -31,7 +31,7 @@ impl Session {
         stop: Stop,
     ) -> Result<Self> {
         if !makes {
-            address.must_be_there()?;
+            address.must_be_there().await?;
         }
         tracing::debug!(address = address.config().redacted(), door = ?address.config().door(), "opening");
         let start = Instant::now();
@@ -49,8 +49,8 @@ impl Session {
             elapsed_us = start.elapsed().as_micros(),
             "opened"
         );
-        if makes && address.is_volatile() {
-            talk.say("memory:// is forgotten when this command ends");
+        if makes && address.is_ephemeral() {
+            talk.say(format_args!("{}:// is forgotten when this command ends", address.config().scheme()));
         }
         Ok(Self { catalog: backend.scoped(CallContext::in_namespace(namespace)), format, talk, stop })
     }

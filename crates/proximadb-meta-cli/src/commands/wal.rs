@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use proximadb_meta::core::config::MetadataBackendConfig;
-use proximadb_meta::core::{Error, ErrorKind};
+use proximadb_meta::core::{Error, ErrorKind, MetadataBackendType};
 use proximadb_meta::wal::inspect::{InUse, Inspection, Verification, inspect, verify};
 use proximadb_meta::wal::salvage::{SalvageOptions, SalvageReport, salvage};
 use serde::Serialize;
@@ -40,7 +40,7 @@ fn place(text: &str) -> Result<PathBuf> {
         return Ok(text.into());
     }
     let config = MetadataBackendConfig::from_uri(text, proximadb_meta::install()?)?;
-    if config.scheme() != "file" {
+    if *config.backend_type() != MetadataBackendType::WAL {
         return Err(Error::invalid(format!("{}:// is no log directory", config.scheme()))
             .with_hint("file://PATH")
             .into());

@@ -1,6 +1,7 @@
 //! Printing on stdout: records, reports, lines.
 
 mod cells;
+mod ranked;
 mod records;
 mod report;
 mod table;
@@ -9,6 +10,7 @@ mod yaml;
 
 use std::io::{self, Write as _};
 
+pub(crate) use ranked::ranked;
 pub(crate) use records::Printer;
 pub(crate) use report::Report;
 pub(crate) use table::Table;

@@ -15,6 +15,11 @@ pub(super) enum Kind {
     Write,
 }
 
+/// Refuses what the backend does not declare, before anything is done.
+pub(super) fn offered(declared: bool, what: &str) -> Result<()> {
+    if declared { Ok(()) } else { Err(Error::unsupported(format!("this backend has no {what}"))) }
+}
+
 impl<D: Driver> Contract<D> {
     pub(super) async fn guarded<T>(
         &self,

@@ -35,7 +35,7 @@ use crate::report::{
 };
 use crate::search::{Ranked, SearchRequest};
 use crate::time::{Clock, SystemClock};
-use guard::Kind;
+use guard::{Kind, offered};
 
 /// A driver with the contract around it. Scopes of one backend share the driver.
 pub struct Contract<D> {
@@ -182,13 +182,10 @@ impl<D: Driver> MetadataBackend for Contract<D> {
     }
 
     async fn backup(&self, location: &str, options: BackupOptions) -> Result<BackupReport> {
-        let offered = match options.format {
-            BackupFormat::Portable => self.capabilities().portable_backup,
-            BackupFormat::Native => self.capabilities().native_backup,
-        };
         let work = async {
-            if !offered {
-                return Err(Error::unsupported(format!("this backend has no {:?} backup", options.format)));
+            match options.format {
+                BackupFormat::Portable => offered(self.capabilities().portable_backup, "portable backup")?,
+                BackupFormat::Native => offered(self.capabilities().native_backup, "native backup")?,
             }
             self.shared.driver.backup(&self.call(), location, options).await
         };
@@ -196,11 +193,9 @@ impl<D: Driver> MetadataBackend for Contract<D> {
     }
 
     async fn restore(&self, id: &str, location: &str, options: RestoreOptions) -> Result<RestoreReport> {
-        let capabilities = self.capabilities();
         let work = async {
-            if !(capabilities.portable_backup || capabilities.native_backup) {
-                return Err(Error::unsupported("this backend has no restore"));
-            }
+            let capabilities = self.capabilities();
+            offered(capabilities.portable_backup || capabilities.native_backup, "restore")?;
             self.refuse_idempotency_key()?;
             self.shared.driver.restore(&self.write_call(), id, location, options).await
         };
@@ -233,45 +228,33 @@ impl<D: Driver> MetadataBackend for Contract<D> {
     }
 
     async fn explain(&self, request: ListRequest) -> Result<Explain> {
-        let offered = self.capabilities().explain;
         let work = async {
-            if !offered {
-                return Err(Error::unsupported("this backend has no explain"));
-            }
+            offered(self.capabilities().explain, "explain")?;
             self.explain_list(request).await
         };
         self.guarded("explain", Kind::Read, work).await
     }
 
     async fn maintain(&self) -> Result<String> {
-        let offered = self.capabilities().maintain;
         let work = async {
-            if !offered {
-                return Err(Error::unsupported("this backend has no maintenance"));
-            }
+            offered(self.capabilities().maintain, "maintenance")?;
             self.shared.driver.maintain(&self.call()).await
         };
         self.guarded("maintain", Kind::Write, work).await
     }
 
     async fn search(&self, request: SearchRequest) -> Result<Vec<Ranked>> {
-        let offered = self.capabilities().ranked_text;
         let work = async {
-            if !offered {
-                return Err(Error::unsupported("this backend has no ranked search"));
-            }
+            offered(self.capabilities().ranked_text, "ranked search")?;
             self.ranked(request).await
         };
         self.guarded("search", Kind::Read, work).await
     }
 
     async fn schema(&self, action: SchemaAction) -> Result<SchemaReport> {
-        let offered = self.capabilities().schema;
         let kind = if action == SchemaAction::Apply { Kind::Write } else { Kind::Read };
         let work = async {
-            if !offered {
-                return Err(Error::unsupported("this backend has no schema"));
-            }
+            offered(self.capabilities().schema, "schema")?;
             if kind == Kind::Write {
                 self.refuse_idempotency_key()?;
             }
@@ -281,22 +264,16 @@ impl<D: Driver> MetadataBackend for Contract<D> {
     }
 
     async fn diagnose(&self) -> Result<Vec<Finding>> {
-        let offered = self.capabilities().diagnose;
         let work = async {
-            if !offered {
-                return Err(Error::unsupported("this backend has no diagnosis"));
-            }
+            offered(self.capabilities().diagnose, "diagnosis")?;
             self.look_over().await
         };
         self.guarded("diagnose", Kind::Read, work).await
     }
 
     async fn digest(&self, request: DigestRequest) -> Result<Digest> {
-        let offered = self.capabilities().digest;
         let work = async {
-            if !offered {
-                return Err(Error::unsupported("this backend has no digest"));
-            }
+            offered(self.capabilities().digest, "digest")?;
             request.validate()?;
             self.shared.driver.digest(&self.call(), request).await
         };

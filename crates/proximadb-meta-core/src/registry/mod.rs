@@ -206,6 +206,15 @@ impl BackendRegistry {
         Ok(plugin.examine(options).await)
     }
 
+    /// Whether [`open`](Self::open) would make the store of a checked configuration, because there is none yet.
+    ///
+    /// # Errors
+    /// `Config` as [`open`](Self::open).
+    pub async fn would_create(&self, config: &MetadataBackendConfig) -> Result<bool> {
+        let (plugin, options) = self.chosen(config)?;
+        Ok(plugin.would_create(&options).await)
+    }
+
     fn chosen(&self, config: &MetadataBackendConfig) -> Result<(Arc<dyn BackendPlugin>, Options)> {
         let plugin = self.plugin(config.scheme()).ok_or_else(|| self.unknown_scheme(config.scheme()))?;
         self.fits(config, &*plugin, &self.layers())?;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::backend::MetadataBackend;
 use crate::capability::Capabilities;
 use crate::config::{OptionSpec, Options};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::layer::MetadataLayer;
 use crate::report::{Finding, SchemaAction, SchemaReport};
 use crate::word::MetadataBackendType;
@@ -47,15 +47,35 @@ pub trait BackendPlugin: Send + Sync + Debug {
         None
     }
 
+    /// Whether each [`connect`](Self::connect) makes an empty store of its own, which nobody else can reach and which is gone when
+    /// it is closed. By default: whether nothing follows the scheme by which a store could be found again.
+    fn is_ephemeral(&self) -> bool {
+        self.location() == LocationKind::None
+    }
+
+    /// Whether [`connect`](Self::connect) would make the store, because there is none yet. Tools ask before they open what they
+    /// only want to read. Changes nothing; where it cannot be told, the answer is no. By default no: a server is there or not, and
+    /// a store that is ephemeral holds nothing in any case.
+    async fn would_create(&self, options: &Options) -> bool {
+        let _ = options;
+        false
+    }
+
     /// Connects. The options were checked against [`options`](Self::options). No secret may be in an error.
     async fn connect(&self, options: Options) -> Result<Arc<dyn MetadataBackend>>;
 
-    /// The layout of a store that is not open. By default it is connected, asked and closed. A backend whose
-    /// [`connect`](Self::connect) brings the layout up to date overrides this: a status or a plan changes nothing.
+    /// The layout of a store that is not open. By default it is connected, asked and closed; a store that is not there is not
+    /// made by looking at it. A backend whose [`connect`](Self::connect) brings the layout up to date overrides this: a status or
+    /// a plan changes nothing.
     ///
     /// # Errors
-    /// As [`MetadataBackend::schema`] and [`connect`](Self::connect).
+    /// As [`MetadataBackend::schema`] and [`connect`](Self::connect); `NotFound` where a status or a plan finds no store.
     async fn schema(&self, options: Options, action: SchemaAction) -> Result<SchemaReport> {
+        if action != SchemaAction::Apply && self.would_create(&options).await {
+            let what = format!("there is no catalog at {}", options.redacted_location());
+            return Err(Error::new(ErrorKind::NotFound, what)
+                .with_hint("the first write, restore or copy makes it; or name another location"));
+        }
         let backend = self.connect(options).await?;
         let report = backend.schema(action).await;
         let closed = backend.close().await;

@@ -192,9 +192,11 @@ async fn schema_and_examination_reach_the_chosen_backend_without_layers() {
     let e = registry.schema(&config, SchemaAction::Status).await.unwrap_err();
     assert_eq!((e.kind(), e.operation(), e.backend()), (ErrorKind::Unsupported, Some("schema"), Some("fake")));
     assert_eq!(registry.examine(&config).await.unwrap(), []);
+    assert!(!registry.would_create(&config).await.unwrap());
     let other = BackendRegistry::new();
     assert_eq!(other.schema(&config, SchemaAction::Plan).await.unwrap_err().kind(), ErrorKind::Config);
     assert_eq!(other.examine(&config).await.unwrap_err().kind(), ErrorKind::Config);
+    assert_eq!(other.would_create(&config).await.unwrap_err().kind(), ErrorKind::Config);
     other.register(fake("memory", &["memory"], &[])).unwrap();
     let e = other.examine(&config).await.unwrap_err();
     assert!(e.message().contains("\"cache_ttl_seconds\""), "no layer knows it here: {e}");

@@ -2,8 +2,11 @@
 //!
 //! A file of JSON lines. The first says of which copy it is. `begin` stands before a batch is sent: the source's ids it comes
 //! from, its counts, and the id and hash of a record by which it is known to be done; `done` after it was acknowledged, `void`
-//! when it was refused. A line that was cut off is as if it was never written. The lines outlive the process; they are not
-//! synced, and after a power cut may be fewer than what was done, which a resumed copy then counts as unchanged.
+//! when it was refused. A line that was cut off is as if it was never written.
+//!
+//! `begin` is synced before the batch is sent, together with every line before it; so are the first line and the file's name
+//! when the file is made. `done` and `void` are not: without them the destination is asked, which knows. A power cut so takes
+//! lines from the end alone, or leaves zeros in their place.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -93,6 +96,10 @@ impl Past {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// The same file once more: a sync that outlives a copy that was dropped does not hold the lock.
+    synced: Arc<File>,
+    /// Bytes of the file.
+    length: u64,
     begun: BTreeMap<u64, Begun>,
     past: Vec<Begun>,
     next: u64,
@@ -111,7 +118,7 @@ impl Journal {
     ///
     /// # Errors
     /// `Locked` while another run of the copy has it; `Unavailable`, `PermissionDenied` or `StorageFull` for a file that cannot
-    /// be written.
+    /// be written and synced.
     pub fn start(path: &Path, of: &str) -> Result<Self> {
         let mut options = OpenOptions::new();
         // What is there is cut off when nobody else has it.
@@ -121,13 +128,23 @@ impl Journal {
         let file = options.open(path).map_err(|e| failed(path, e))?;
         lock(path, &file)?;
         file.set_len(0).map_err(|e| failed(path, e))?;
-        let journal = Self::of_file(path, file);
+        let mut journal = Self::of_file(path, file, 0)?;
         journal.append(&Line::Copy { format: FORMAT, of: of.to_owned() })?;
+        journal.synced.sync_all().and_then(|()| sync_names(path)).map_err(|e| failed(path, e))?;
         Ok(journal)
     }
 
-    fn of_file(path: &Path, file: File) -> Self {
-        Self { path: path.to_owned(), file, begun: BTreeMap::new(), past: Vec::new(), next: 0 }
+    fn of_file(path: &Path, file: File, length: u64) -> Result<Self> {
+        let synced = OpenOptions::new().write(true).open(path).map_err(|e| failed(path, e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            synced: Arc::new(synced),
+            length,
+            begun: BTreeMap::new(),
+            past: Vec::new(),
+            next: 0,
+        })
     }
 
     /// Goes on with the journal of an earlier run; `None` where there is none.
@@ -141,12 +158,15 @@ impl Journal {
             opened => opened.map_err(|e| failed(path, e))?,
         };
         lock(path, &file)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|e| failed(path, e))?;
-        // What follows the last line feed was cut off.
-        let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        text.truncate(whole);
-        file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|e| failed(path, e))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|e| failed(path, e))?;
+        bytes.truncate(whole_lines(&bytes));
+        let whole = bytes.len() as u64;
+        file.set_len(whole).and_then(|()| file.seek(SeekFrom::End(0))).map_err(|e| failed(path, e))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            let before = e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default();
+            no_journal(path, 1 + before.iter().filter(|b| **b == b'\n').count())
+        })?;
         let mut lines = text.lines();
         match lines.next().map(serde_json::from_str) {
             // Cut off before its first line was whole: nothing was sent.
@@ -165,7 +185,7 @@ impl Journal {
             }
             Some(_) => return Err(no_journal(path, 1)),
         }
-        let mut journal = Self::of_file(path, file);
+        let mut journal = Self::of_file(path, file, whole)?;
         for (n, line) in lines.enumerate() {
             match serde_json::from_str(line) {
                 Ok(Line::Begin(begun)) => {
@@ -201,7 +221,7 @@ impl Journal {
         Ok(past)
     }
 
-    /// Notes a batch before it is sent.
+    /// Notes a batch before it is sent. Where anything is sent, [`sync`](Self::sync) comes before that.
     pub(super) fn begin(&mut self, chunk: &Chunk, planned: &Planned) -> Result<u64> {
         let batch = self.next;
         self.next += 1;
@@ -234,15 +254,51 @@ impl Journal {
     }
 
     /// Removes the file: the copy is complete.
-    pub(super) fn finish(self) -> Result<()> {
-        std::fs::remove_file(&self.path).map_err(|e| failed(&self.path, e))
+    pub(super) async fn finish(self) -> Result<()> {
+        let path = self.path.clone();
+        // At once, while it is locked: a later run may make another of the same name.
+        std::fs::remove_file(&path).map_err(|e| failed(&path, e))?;
+        aside(move || sync_names(&path)).await.map_err(|e| failed(&self.path, e))
+    }
+
+    /// Makes every line so far outlive a power cut.
+    pub(super) async fn sync(&self) -> Result<()> {
+        let (file, length) = (self.synced.clone(), self.length);
+        aside(move || file.sync_data()).await.map_err(|e| failed(&self.path, e))?;
+        tracing::trace!(bytes = length, "synced the journal");
+        Ok(())
     }
 
     /// Some hundred bytes into the memory of the operating system: no thread is worth it, and a copy that is dropped meanwhile
     /// leaves no writer behind.
-    fn append(&self, line: &Line) -> Result<()> {
-        (&self.file).write_all(&text_of(line)).map_err(|e| failed(&self.path, e))
+    fn append(&mut self, line: &Line) -> Result<()> {
+        let text = text_of(line);
+        self.file.write_all(&text).map_err(|e| failed(&self.path, e))?;
+        self.length += text.len() as u64;
+        Ok(())
     }
+}
+
+/// Waits for the disk on a thread of its own.
+async fn aside(work: impl FnOnce() -> std::io::Result<()> + Send + 'static) -> std::io::Result<()> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(std::io::Error::other(e)))
+}
+
+/// Makes the making or the removal of a file outlive a power cut.
+fn sync_names(path: &Path) -> std::io::Result<()> {
+    // Elsewhere a directory cannot be opened, and its names are synced with the file.
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+/// How many of the bytes are whole lines. What follows the last line feed was cut off; from a zero on, which stands in no line,
+/// the disk did not get it.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let written = bytes.split(|b| *b == 0).next().unwrap_or_default();
+    written.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1)
 }
 
 /// Keeps other runs of the same copy out, as long as the file is open.

@@ -27,8 +27,9 @@
 //! ends early leaves whole batches. Doing it again finishes it: what is there already is unchanged.
 //!
 //! With a [`Journal`] a later run goes on with the counts of the earlier one, and reads only what it had not come to. Before a
-//! batch is sent its plan is noted, afterwards that it is done; a batch that was noted and not done is looked for in the
-//! destination. The destination decides, the journal only remembers.
+//! batch is sent its plan is noted and synced, afterwards that it is done; a batch that was noted and not done is looked for in
+//! the destination. The destination decides, the journal only remembers. So it is after a power cut as well, as far as the
+//! destination keeps what it acknowledged.
 //!
 //! A write whose outcome is unknown is read back. It is sent again only if it is not there, and what it expects of the
 //! destination is checked again with it: it cannot be done twice.

@@ -27,7 +27,7 @@ pub(super) async fn copy(
     let is_complete = matches!(&result, Ok(report) if report.end == End::Complete);
     match journal {
         Some(journal) if is_complete || journal.is_untouched() => {
-            let finished = journal.finish();
+            let finished = journal.finish().await;
             result.and_then(|report| finished.map(|()| report))
         }
         _ => result,
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
                 self.planner.forget(&planned);
                 pairs.give_back(rest);
             };
-            self.send(chunk, planned)?;
+            self.send(chunk, planned).await?;
             watch.at(&self.counts);
             while self.writes.len() >= self.options.jobs.max(1) {
                 self.wait(watch).await?;
@@ -152,12 +152,13 @@ impl<'a> Run<'a> {
     }
 
     /// Sends a chunk, or counts it where there is nothing to write.
-    fn send(&mut self, chunk: Chunk, planned: Planned) -> Result<()> {
+    async fn send(&mut self, chunk: Chunk, planned: Planned) -> Result<()> {
         refuse_conflicts(&planned)?;
         let note = self.note(&chunk, &planned)?;
         if planned.operations.is_empty() {
             return self.count(&planned, note);
         }
+        self.sync().await?;
         let (number, destination, operations) = (self.next, self.destination.clone(), planned.operations.clone());
         self.next += 1;
         self.writes.spawn(async move { (number, destination.batch_operations(operations).await) });
@@ -169,6 +170,14 @@ impl<'a> Run<'a> {
         match &mut *self.journal {
             Some(journal) => journal.begin(chunk, planned).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// What was noted outlives a power cut: now it may be sent.
+    async fn sync(&self) -> Result<()> {
+        match &*self.journal {
+            Some(journal) => journal.sync().await,
+            None => Ok(()),
         }
     }
 
@@ -290,7 +299,10 @@ impl<'a> Run<'a> {
             let note = self.note(&chunk, &planned)?;
             let result = match planned.operations.is_empty() {
                 true => Ok(Vec::new()),
-                false => self.destination.batch_operations(planned.operations.clone()).await,
+                false => {
+                    self.sync().await?;
+                    self.destination.batch_operations(planned.operations.clone()).await
+                }
             };
             match result {
                 Ok(_) => self.count(&planned, note)?,
