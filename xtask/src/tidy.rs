@@ -47,7 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("fuzz-targets", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-wal"]),
     ("real-disk", &["proximadb-meta-core", "proximadb-meta-memory", "proximadb-meta-sqlite", "proximadb-meta-wal"]),
     ("xtask", &[]),
-    ("xtask-bench", &["proximadb-meta"]),
+    ("xtask-bench", &["proximadb-meta", "proximadb-meta-transfer"]),
     ("xtask-peers", &["proximadb-meta"]),
 ];
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use proximadb_meta::core::{
-    CollectionMetadata, Cursor, Filter, ListRequest, MetadataBackend, Operation, PutIf, StatsDelta,
+    Clock as _, CollectionMetadata, Cursor, Filter, ListRequest, MetadataBackend, Operation, PutIf, StatsDelta,
+    SystemClock,
 };
 use proximadb_meta_transfer::copy::{CopyOptions, Unwatched, copy};
 use tokio::task::JoinSet;
@@ -312,9 +313,12 @@ fn each(start: Instant, calls: usize) -> f64 {
     start.elapsed().as_secs_f64() / calls as f64
 }
 
-/// With another description.
+/// With another description than it ever had, written now: what an update changes, in the indexes too.
 fn grown(mut r: CollectionMetadata) -> CollectionMetadata {
-    r.description = Some(format!("{} Once more.", r.description.as_deref().unwrap_or_default()).into());
+    r.updated_at = SystemClock.now();
+    let text = r.description.as_deref().unwrap_or_default();
+    let text = text.split_once("Embeddings").map_or(text, |(_, rest)| rest);
+    r.description = Some(format!("Written at {}. Embeddings{text}", r.updated_at).into());
     r
 }
 
