@@ -307,6 +307,11 @@ async fn a_native_backup_gives_a_namespace_back() {
     }
     tenant.create_collection(record("newer")).await.unwrap();
     catalog.create_collection(record("stays")).await.unwrap();
+    // A part of it cannot be had, and is not taken for the whole.
+    let some = proximadb_meta_core::Filter::parse("dimension > 1").unwrap();
+    let e = tenant.restore(&made.id, location, RestoreOptions::replacing().with_filter(some)).await.unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Unsupported, "{e:?}");
+    assert_eq!(tenant.count_collections(None).await.unwrap(), 1);
     let e = tenant.restore(&made.id, location, RestoreOptions::default()).await.unwrap_err();
     assert_eq!(e.kind(), ErrorKind::AlreadyExists, "{e:?}");
     let report = tenant.restore(&made.id, location, RestoreOptions::replacing()).await.unwrap();

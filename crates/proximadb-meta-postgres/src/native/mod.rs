@@ -117,6 +117,11 @@ pub(crate) async fn restore(
     id: &str,
     options: RestoreOptions,
 ) -> Result<RestoreReport> {
+    if options.filter.is_some() {
+        return Err(Error::unsupported("a backup of pg_dump is restored as a whole, not by a filter").with_hint(
+            "restore it into an empty schema and copy from there by the filter, or filter a portable backup",
+        ));
+    }
     let tool = Tool::find("pg_restore", &driver.options).await?;
     let (manifest, dump) = FORMAT.open::<OfPostgres>(directory, id).await?;
     let namespace = call.namespace.as_str();
