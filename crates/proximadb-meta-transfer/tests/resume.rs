@@ -2,10 +2,10 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use common::wrapped::{Fault, Wrapped};
 use common::{Catalog, export, fill, many, memory, record, root};
@@ -116,20 +116,24 @@ async fn a_fault_at_any_write_leaves_what_a_resumed_copy_completes() {
     }
 }
 
+thread_local! {
+    /// The traces of this thread, which is that of one test.
+    static TRACES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// How many bytes of the journal were synced, by the traces since the last call.
-#[derive(Clone, Default)]
-struct Synced(Arc<Mutex<Vec<u8>>>);
+struct Synced;
 
 impl Synced {
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    /// For the whole process: whether somebody listens is asked once a place, on whichever thread comes there first.
+    fn listen() {
         let traces = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
-        let synced = self.clone();
-        tracing::subscriber::set_default(traces.with_writer(move || synced.clone()).finish())
+        // Another test may have been first.
+        let _ = tracing::subscriber::set_global_default(traces.with_writer(|| Synced).finish());
     }
 
-    fn bytes(&self) -> Option<usize> {
-        let traces = std::mem::take(&mut *self.0.lock().expect("the traces"));
-        let traces = String::from_utf8(traces).expect("text");
+    fn bytes() -> Option<usize> {
+        let traces = String::from_utf8(TRACES.take()).expect("text");
         let (_, last) = traces.rsplit_once("synced the journal bytes=")?;
         last.split_whitespace().next()?.parse().ok()
     }
@@ -137,7 +141,8 @@ impl Synced {
 
 impl io::Write for Synced {
     fn write(&mut self, trace: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("the traces").write(trace)
+        TRACES.with_borrow_mut(|traces| traces.extend_from_slice(trace));
+        Ok(trace.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -150,8 +155,7 @@ async fn what_a_power_cut_takes_from_the_journal_is_not_missed() {
     let dir = fresh();
     let path = dir.path().join("journal");
     let a = source().await;
-    let synced = Synced::default();
-    let _listening = synced.listen();
+    Synced::listen();
     let how = OnConflict::Overwrite;
     for jobs in [1, 3] {
         let (expected, result, writes) = whole(&a, how, jobs).await;
@@ -163,9 +167,9 @@ async fn what_a_power_cut_takes_from_the_journal_is_not_missed() {
             for left in ["nothing", "zeros", "a hole"] {
                 let what = format!("{jobs} jobs, {fault:?} at write {at}, {left}");
                 let b = destination(how).await;
-                synced.bytes();
+                Synced::bytes();
                 assert_eq!(until_fault(&a, &b, &options, &path, (fault, at)).await, None, "{what}");
-                let kept = synced.bytes().expect("it is synced before anything is sent");
+                let kept = Synced::bytes().expect("it is synced before anything is sent");
                 let mut noted = std::fs::read(&path).expect("the journal");
                 match left {
                     "nothing" => noted.truncate(kept),
