@@ -1,11 +1,7 @@
 //! Several processes on one file: made by ten at once and migrated once, written by eight without an error or a lost count,
-//! with everything that can be done to a record at once, killed again and again. `PXMETA_SOAK_ROUNDS` says how often.
+//! killed again and again. `PXMETA_SOAK_ROUNDS` says how often.
 //!
 //! The children are this same binary, called with `child`, what to do, and the file.
-
-#[path = "../fixture/mod.rs"]
-mod fixture;
-mod mixed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -39,10 +35,9 @@ fn main() -> ExitCode {
             }
         };
     }
-    let trials: [(&str, Run); 5] = [
+    let trials: [(&str, Run); 4] = [
         ("ten_that_start_at_once_migrate_once", start_at_once),
         ("eight_writers_meet_no_error_and_lose_no_count", write_at_once),
-        ("eight_that_do_everything_at_once_agree", mixed::run),
         ("one_name_goes_to_one_of_eight", one_name),
         ("nothing_acknowledged_is_lost_by_kill_9", kill_9),
     ];
@@ -77,7 +72,6 @@ async fn child(work: &str, path: &Path, number: u64) -> Result<()> {
                 }
             }
         }
-        "mixed" => mixed::child(&*catalog, number).await?,
         "name" => {
             for step in 0..STEPS {
                 let mut r = record(&format!("{number}-{step}"));
@@ -106,11 +100,7 @@ async fn child(work: &str, path: &Path, number: u64) -> Result<()> {
 fn spawn(work: &str, path: &Path, number: u64) -> std::io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["child", work]).arg(path).arg(number.to_string());
-    command
-        .stdin(if work == "mixed" { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }
 
 /// Runs so many children at once; each must succeed.
