@@ -8,6 +8,7 @@ use proximadb_meta_core::suggest::did_you_mean;
 use proximadb_meta_core::{Error, ErrorKind, Result, Secret};
 use tokio_postgres::config::{ChannelBinding, Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
+use crate::hosts::copy_login;
 use crate::tls::Verify;
 
 /// Longest name of a schema: PostgreSQL cuts longer ones.
@@ -175,8 +176,6 @@ impl Default for PostgresOptions {
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) config: tokio_postgres::Config,
-    /// The same for one host each: they are tried in turn.
-    pub(crate) hosts: Vec<tokio_postgres::Config>,
     pub(crate) verify: Verify,
     /// Where it is, without credentials.
     pub(crate) shown: String,
@@ -253,7 +252,7 @@ impl PostgresOptions {
         });
         let shown = shown(&config);
         self.warn(local, &shown);
-        Ok(Target { hosts: each_host(&config), config, verify, shown })
+        Ok(Target { config, verify, shown })
     }
 
     /// The same database and user on another host.
@@ -266,18 +265,8 @@ impl PostgresOptions {
             return Err(bad());
         }
         let mut target = self.target(endpoint).map_err(|_| bad())?;
-        let (from, to) = (&primary.config, &mut target.config);
-        if let Some(user) = from.get_user() {
-            to.user(user);
-        }
-        if let Some(password) = from.get_password() {
-            to.password(password);
-        }
-        if let Some(database) = from.get_dbname() {
-            to.dbname(database);
-        }
-        to.target_session_attrs(TargetSessionAttrs::Any);
-        target.hosts = each_host(&target.config);
+        copy_login(&primary.config, &mut target.config);
+        target.config.target_session_attrs(TargetSessionAttrs::Any);
         Ok(target)
     }
 
@@ -318,72 +307,6 @@ impl PostgresOptions {
             _ => {}
         }
     }
-}
-
-/// The settings for one host after the other. The driver's own way to go through them bounds no more than the connection of the
-/// socket: a server that accepts and then says nothing would take the time of those after it.
-fn each_host(config: &tokio_postgres::Config) -> Vec<tokio_postgres::Config> {
-    let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
-    let fits = |n: usize, least: usize| n <= least || n == hosts.len();
-    if hosts.len() < 2 || !fits(addresses.len(), 0) || !fits(ports.len(), 1) {
-        // One, or numbers that do not go together: the driver says so.
-        return vec![config.clone()];
-    }
-    let each = hosts.iter().enumerate().map(|(i, host)| {
-        let mut one = tokio_postgres::Config::new();
-        match host {
-            Host::Tcp(name) => one.host(name),
-            #[cfg(unix)]
-            Host::Unix(path) => one.host_path(path),
-        };
-        if let Some(address) = addresses.get(i) {
-            one.hostaddr(*address);
-        }
-        if let Some(port) = ports.get(i).or_else(|| ports.first()) {
-            one.port(*port);
-        }
-        copy_settings(config, &mut one);
-        one
-    });
-    each.collect()
-}
-
-/// Everything but hosts, their addresses and ports.
-fn copy_settings(from: &tokio_postgres::Config, to: &mut tokio_postgres::Config) {
-    if let Some(user) = from.get_user() {
-        to.user(user);
-    }
-    if let Some(password) = from.get_password() {
-        to.password(password);
-    }
-    if let Some(database) = from.get_dbname() {
-        to.dbname(database);
-    }
-    if let Some(options) = from.get_options() {
-        to.options(options);
-    }
-    if let Some(name) = from.get_application_name() {
-        to.application_name(name);
-    }
-    if let Some(timeout) = from.get_connect_timeout() {
-        to.connect_timeout(*timeout);
-    }
-    if let Some(timeout) = from.get_tcp_user_timeout() {
-        to.tcp_user_timeout(*timeout);
-    }
-    if let Some(interval) = from.get_keepalives_interval() {
-        to.keepalives_interval(interval);
-    }
-    if let Some(retries) = from.get_keepalives_retries() {
-        to.keepalives_retries(retries);
-    }
-    to.keepalives(from.get_keepalives())
-        .keepalives_idle(from.get_keepalives_idle())
-        .ssl_mode(from.get_ssl_mode())
-        .ssl_negotiation(from.get_ssl_negotiation())
-        .channel_binding(from.get_channel_binding())
-        .target_session_attrs(from.get_target_session_attrs())
-        .load_balance_hosts(from.get_load_balance_hosts());
 }
 
 /// The parser's cause can quote a parameter's value: only words before a quotation mark stay.
@@ -463,28 +386,6 @@ mod tests {
             assert_eq!(e.kind(), ErrorKind::Config);
             assert!(!format!("{e:?}").contains("hunter2"), "{e:?}");
         }
-    }
-
-    #[test]
-    fn every_host_has_all_the_settings() {
-        let mut options = PostgresOptions { password: Some("p".into()), ..PostgresOptions::default() };
-        options.load_balance_hosts = true;
-        options.channel_binding = Some(ChannelBinding::Require);
-        let more = "sslnegotiation=direct&options=-c%20a%3Db&keepalives_interval=7&keepalives_retries=3";
-        let hosts = ["one:1", "two:2", "%2Frun:3"];
-        let target = |hosts: &str| target(&format!("u@{hosts}/d?{more}&target_session_attrs=read-write"), &options);
-        let mut all = target(&hosts.join(",")).hosts;
-        for (one, host) in all.iter_mut().zip(hosts) {
-            // A share of the time.
-            one.connect_timeout(options.connect_timeout).ssl_mode(SslMode::Require);
-            let mut alone = target(host).config;
-            assert!(*one == *alone.ssl_mode(SslMode::Require), "{host}");
-        }
-        assert_eq!(all.len(), 3);
-        // Numbers that do not go together are left to the driver, which refuses them.
-        assert_eq!(target("one,two,three:1").hosts.len(), 3);
-        let wrong = options.target("u@one,two/d?port=1,2,3").map(|t| t.hosts.len());
-        assert!(wrong.is_err() || wrong.is_ok_and(|n| n == 1));
     }
 
     #[test]

@@ -13,6 +13,8 @@
 //! one transaction of two round trips, each unit as if it were alone. Filters, orders and pages are SQL; every value is a bound
 //! parameter. Off loopback the server's certificate is verified, chain and host.
 
+#![deny(clippy::expect_used)]
+
 mod apply;
 mod backup;
 mod config;
@@ -21,6 +23,7 @@ mod driver;
 mod error;
 mod filter;
 mod group;
+mod hosts;
 mod maintain;
 mod native;
 mod plugin;

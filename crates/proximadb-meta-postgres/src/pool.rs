@@ -19,6 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{PostgresOptions, Target};
 use crate::error::{failed, is_lost, no_connection};
+use crate::hosts::each_host;
 use crate::row::{Param, borrowed};
 
 /// How much longer than the server we wait for a statement before the connection is given up, at most: whoever gives a connection
@@ -43,9 +44,8 @@ impl fmt::Debug for Pool {
 struct Connector {
     tls: MakeRustlsConnect,
     session: String,
+    /// At least one. The time for a connection is what one of them has of it.
     hosts: Vec<Config>,
-    /// For one host, if there are others.
-    share: Duration,
 }
 
 type Connection = std::result::Result<(tokio_postgres::Client, JoinHandle<()>), tokio_postgres::Error>;
@@ -72,7 +72,8 @@ impl Connect for Connector {
             let Some((last, others)) = hosts.split_last() else { return self.one(&config).await };
             for host in others {
                 // One that hangs or fails leaves it to the next; the last has the time that is left, and the last word.
-                if let Ok(Ok(connected)) = tokio::time::timeout(self.share, self.one(host)).await {
+                let share = host.get_connect_timeout().copied().unwrap_or(Duration::MAX);
+                if let Ok(Ok(connected)) = tokio::time::timeout(share, self.one(host)).await {
                     return Ok(connected);
                 }
             }
@@ -96,9 +97,7 @@ fn session(options: &PostgresOptions) -> String {
 impl Pool {
     /// A pool without a connection yet.
     pub(crate) fn new(target: &Target, tls: MakeRustlsConnect, options: Arc<PostgresOptions>) -> Result<Self> {
-        let hosts = target.hosts.clone();
-        let share = options.connect_timeout / u32::try_from(hosts.len()).unwrap_or(u32::MAX).max(1);
-        let connector = Connector { tls, session: session(&options), hosts, share };
+        let connector = Connector { tls, session: session(&options), hosts: each_host(&target.config) };
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(target.config.clone(), connector, manager);
         let (idle, lifetime) = (options.idle_timeout, options.max_lifetime);
