@@ -2,21 +2,17 @@
 //! beside the same work written by hand.
 
 mod beside;
+mod catalog;
 mod machine;
 mod postgres;
+mod quick;
 mod records;
+mod spread;
 mod sqlite;
-mod table;
 mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use proximadb_meta::core::MetadataBackend;
-
-use table::{Row, Table};
-use work::Subject;
 
 /// What to measure.
 struct Plan {
@@ -70,32 +66,6 @@ fn plan() -> Result<Plan, String> {
     Ok(plan)
 }
 
-async fn measure(plan: &Plan) -> Result<Table, String> {
-    let dir = tempfile::tempdir_in(&plan.dir).map_err(|e| format!("{}: {e}", plan.dir.display()))?;
-    let failed = |e: proximadb_meta::core::Error| e.to_string();
-    let file = format!("file://{}", dir.path().join("log").display());
-    let mut subjects = Vec::new();
-    for connection in ["memory://", &file] {
-        let backend: Arc<dyn MetadataBackend> = proximadb_meta::connect(connection).await.map_err(failed)?;
-        subjects.push(Subject::fill(backend, plan.records).await.map_err(failed)?);
-    }
-    let mut table = Table::new(subjects.iter().map(|s| s.label()).collect());
-    // Interleaved: what slows the machine down for a while slows both.
-    for _ in 0..plan.repetitions {
-        for (column, subject) in subjects.iter().enumerate() {
-            for (row, value) in subject.run().await.map_err(failed)? {
-                table.add(row, column, value);
-            }
-        }
-        let sync = machine::append_and_sync(dir.path()).map_err(|e| format!("{}: {e}", dir.path().display()))?;
-        table.add(Row::AppendAndSync, subjects.len() - 1, sync);
-    }
-    for subject in &subjects {
-        subject.close().await.map_err(failed)?;
-    }
-    Ok(table)
-}
-
 fn run() -> Result<(), String> {
     let plan = plan()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
@@ -106,12 +76,15 @@ fn run() -> Result<(), String> {
             plan.records, plan.repetitions
         );
     }
-    match plan.which {
-        Which::Quick => print!("{}", runtime.block_on(measure(&plan))?),
-        Which::Sqlite => runtime.block_on(sqlite::run(&plan)).map_err(|e| e.to_string())?,
-        Which::Postgres => runtime.block_on(postgres::run(&plan)).map_err(|e| e.to_string())?,
-    }
-    Ok(())
+    runtime
+        .block_on(async {
+            match plan.which {
+                Which::Quick => quick::run(&plan).await,
+                Which::Sqlite => sqlite::run(&plan).await,
+                Which::Postgres => postgres::run(&plan).await,
+            }
+        })
+        .map_err(|e| e.to_string())
 }
 
 fn main() -> ExitCode {

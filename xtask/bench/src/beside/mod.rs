@@ -1,51 +1,23 @@
 //! A backend beside the same work written by hand with the driver that it uses itself, and whether the ratios that we set
 //! ourselves are kept.
 
+mod pair;
 mod report;
-mod work;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use proximadb_meta::core::{CollectionMetadata, MetadataBackend};
 
 use crate::Plan;
-pub(crate) use work::Work;
-
-pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
-pub(crate) type Result<T> = std::result::Result<T, Failed>;
-
-/// What somebody would write who needs just this. Every answer is decoded; what gives a number gives that of the rows.
-#[async_trait]
-pub(crate) trait ByHand: Send + Sync {
-    async fn get(&self, id: &str) -> Result<usize>;
-
-    async fn get_by_name(&self, name: &str) -> Result<usize>;
-
-    /// The next 100 by id.
-    async fn page(&self, after: &str) -> Result<usize>;
-
-    /// The first 100 by id.
-    async fn filtered(&self, owner: &str, tag: &str) -> Result<usize>;
-
-    /// All of them or none.
-    async fn insert(&self, records: &[CollectionMetadata]) -> Result<()>;
-
-    /// If the record still has the version. The number of rows.
-    async fn update(&self, record: &CollectionMetadata) -> Result<usize>;
-
-    async fn count(&self, id: &str, vectors: i64, bytes: i64) -> Result<usize>;
-
-    async fn remove(&self, ids: &[String]) -> Result<()>;
-
-    /// Puts them into an empty catalog as fast as a statement a record allows, many in one transaction.
-    async fn raw_insert(&self, records: &[CollectionMetadata]) -> Result<()>;
-}
+use crate::catalog::{Catalog, Ours, Result, fill};
+use crate::records::record;
+pub(crate) use pair::Both;
 
 /// Both. What is done to the one is done to the other.
 pub(crate) struct Pair {
-    pub(crate) ours: Arc<dyn MetadataBackend>,
-    pub(crate) by_hand: Arc<dyn ByHand>,
+    pub(crate) ours: Ours,
+    /// What somebody would write who needs just this.
+    pub(crate) by_hand: Arc<dyn Catalog>,
 }
 
 /// Where both can be.
@@ -60,14 +32,14 @@ pub(crate) struct Row {
     name: &'static str,
     /// How many times as fast as by hand it is to be, at least; nothing: it is only reported.
     goal: Option<f64>,
-    work: Work,
+    both: Both,
     ours: Vec<f64>,
     by_hand: Vec<f64>,
 }
 
 impl Row {
-    pub(crate) fn new(name: &'static str, work: Work, goal: Option<f64>) -> Self {
-        Self { name, goal, work, ours: Vec::new(), by_hand: Vec::new() }
+    pub(crate) fn new(name: &'static str, both: Both, goal: Option<f64>) -> Self {
+        Self { name, goal, both, ours: Vec::new(), by_hand: Vec::new() }
     }
 }
 
@@ -81,16 +53,18 @@ pub(crate) async fn run(place: &dyn Place, mut rows: Vec<Row>, plan: &Plan) -> R
         return Err(format!("no row has {:?} in its name", plan.rows).into());
     }
     let pair = place.fresh().await?;
-    work::fill(&pair, plan.records).await?;
+    let all: Vec<_> = (0..plan.records).map(record).collect();
+    fill(&pair.ours, &all).await?;
+    fill(&*pair.by_hand, &all).await?;
     // Interleaved, and each of the two first every other time: what slows the machine down for a while slows both.
     for repetition in 0..plan.repetitions {
         for row in &mut rows {
-            let seconds = row.work.run(place, &pair, plan, repetition % 2 == 1).await?;
-            row.ours.push(seconds.ours);
-            row.by_hand.push(seconds.by_hand);
+            let (ours, by_hand) = row.both.measure(place, &pair, plan, repetition % 2 == 1).await?;
+            row.ours.push(ours);
+            row.by_hand.push(by_hand);
         }
     }
-    pair.ours.close().await?;
+    pair.ours.0.close().await?;
     print!("{}", if plan.json { report::json(&rows)? } else { report::table(&rows) });
     Ok(())
 }

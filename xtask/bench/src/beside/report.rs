@@ -3,19 +3,12 @@
 use serde::Serialize;
 
 use super::{Result, Row};
-
-/// Median, fastest and slowest.
-fn spread(values: &[f64]) -> (f64, f64, f64) {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |n: usize| sorted.get(n).copied().unwrap_or(f64::NAN);
-    (at(sorted.len() / 2), at(0), at(sorted.len().saturating_sub(1)))
-}
+use crate::spread::Spread;
 
 impl Row {
     /// How many times as fast as by hand.
     fn ratio(&self) -> f64 {
-        spread(&self.by_hand).0 / spread(&self.ours).0
+        Spread::of(&self.by_hand).median / Spread::of(&self.ours).median
     }
 }
 
@@ -23,11 +16,7 @@ impl Row {
 pub(super) fn table(rows: &[Row]) -> String {
     let mut text = "| work | ours | by hand | times as fast | goal |\n|---|---:|---:|---:|---:|\n".to_owned();
     for row in rows {
-        let cell = |values: &[f64]| {
-            let (median, low, high) = spread(values);
-            format!("{:.0} µs ({:.0} to {:.0})", median * 1e6, low * 1e6, high * 1e6)
-        };
-        let (ratio, ours, by_hand) = (row.ratio(), cell(&row.ours), cell(&row.by_hand));
+        let (ratio, ours, by_hand) = (row.ratio(), Spread::of(&row.ours), Spread::of(&row.by_hand));
         let goal = row.goal.map(|goal| format!("{goal:.2}{}", if ratio >= goal { "" } else { ", missed" }));
         let goal = goal.unwrap_or_default();
         text.push_str(&format!("| {} | {ours} | {by_hand} | {ratio:.2} | {goal} |\n", row.name));
@@ -58,9 +47,9 @@ pub(super) fn json(rows: &[Row]) -> Result<String> {
             row: row.name,
             metric: "time",
             unit: "us",
-            ours: rounded(spread(&row.ours).0 * 1e6),
+            ours: rounded(Spread::of(&row.ours).median * 1e6),
             best_peer: "by hand",
-            best: rounded(spread(&row.by_hand).0 * 1e6),
+            best: rounded(Spread::of(&row.by_hand).median * 1e6),
             limit: None,
             ratio: rounded(row.ratio()),
             goal: row.goal.map(rounded),

@@ -15,7 +15,7 @@ use tokio_postgres::Row as Found;
 use tokio_postgres::types::ToSql;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::beside::{ByHand as Work, Result};
+use crate::catalog::{Catalog, Result};
 
 /// As many as our pool has.
 const CONNECTIONS: usize = 10;
@@ -64,7 +64,8 @@ impl Server {
 /// A record as the table holds it.
 #[allow(dead_code, reason = "read to be measured")]
 struct Row {
-    words: [String; 6],
+    id: String,
+    words: [String; 4],
     numbers: [i64; 3],
     dimension: i32,
     times: [SystemTime; 2],
@@ -78,7 +79,8 @@ struct Row {
 impl Row {
     fn read(r: &Found) -> std::result::Result<Self, tokio_postgres::Error> {
         Ok(Self {
-            words: [r.try_get(0)?, r.try_get(1)?, r.try_get(3)?, r.try_get(4)?, r.try_get(9)?, String::new()],
+            id: r.try_get(0)?,
+            words: [r.try_get(1)?, r.try_get(3)?, r.try_get(4)?, r.try_get(9)?],
             numbers: [r.try_get(7)?, r.try_get(8)?, r.try_get(13)?],
             dimension: r.try_get(2)?,
             times: [r.try_get(5)?, r.try_get(6)?],
@@ -91,8 +93,8 @@ impl Row {
     }
 }
 
-fn all(rows: &[Found]) -> Result<usize> {
-    Ok(rows.iter().map(Row::read).collect::<std::result::Result<Vec<Row>, _>>()?.len())
+fn all(rows: &[Found]) -> std::result::Result<Vec<Row>, tokio_postgres::Error> {
+    rows.iter().map(Row::read).collect()
 }
 
 /// The texts of the statements.
@@ -148,10 +150,10 @@ impl ByHand {
         Ok(self.server.0.get().await?)
     }
 
-    async fn rows(&self, text: &str, params: &[&(dyn ToSql + Sync)]) -> Result<usize> {
+    async fn rows(&self, text: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let client = self.client().await?;
         let statement = client.prepare_cached(text).await?;
-        all(&client.query(&statement, params).await?)
+        Ok(all(&client.query(&statement, params).await?)?)
     }
 
     /// Runs a statement with the values of a record.
@@ -185,21 +187,26 @@ impl ByHand {
 }
 
 #[async_trait]
-impl Work for ByHand {
+impl Catalog for ByHand {
     async fn get(&self, id: &str) -> Result<usize> {
-        self.rows(&self.texts.by_id, &[&NAMESPACE, &id]).await
+        Ok(self.rows(&self.texts.by_id, &[&NAMESPACE, &id]).await?.len())
     }
 
     async fn get_by_name(&self, name: &str) -> Result<usize> {
-        self.rows(&self.texts.by_name, &[&NAMESPACE, &name]).await
+        Ok(self.rows(&self.texts.by_name, &[&NAMESPACE, &name]).await?.len())
     }
 
-    async fn page(&self, after: &str) -> Result<usize> {
-        self.rows(&self.texts.page, &[&NAMESPACE, &after]).await
+    async fn pages(&self, pages: usize) -> Result<()> {
+        let mut after = String::new();
+        for _ in 0..pages {
+            let page = self.rows(&self.texts.page, &[&NAMESPACE, &after]).await?;
+            after = page.into_iter().last().map(|row| row.id).unwrap_or_default();
+        }
+        Ok(())
     }
 
     async fn filtered(&self, owner: &str, tag: &str) -> Result<usize> {
-        self.rows(&self.texts.filtered, &[&NAMESPACE, &owner, &tag]).await
+        Ok(self.rows(&self.texts.filtered, &[&NAMESPACE, &owner, &tag]).await?.len())
     }
 
     /// One alone commits by itself; many go in one transaction, sent without waiting for each answer.
@@ -219,22 +226,18 @@ impl Work for ByHand {
         Ok(client.batch_execute("COMMIT").await?)
     }
 
-    async fn update(&self, r: &CollectionMetadata) -> Result<usize> {
+    async fn update(&self, r: CollectionMetadata) -> Result<usize> {
         let client = self.client().await?;
-        Ok(usize::try_from(Self::with_record(&client, &self.texts.update, r).await?)?)
+        Ok(usize::try_from(Self::with_record(&client, &self.texts.update, &r).await?)?)
     }
 
     async fn count(&self, id: &str, vectors: i64, bytes: i64) -> Result<usize> {
-        self.rows(&self.texts.count, &[&NAMESPACE, &id, &vectors, &bytes]).await
+        Ok(self.rows(&self.texts.count, &[&NAMESPACE, &id, &vectors, &bytes]).await?.len())
     }
 
     async fn remove(&self, ids: &[String]) -> Result<()> {
         let client = self.client().await?;
         client.execute(&self.texts.remove, &[&NAMESPACE, &ids]).await?;
         Ok(())
-    }
-
-    async fn raw_insert(&self, records: &[CollectionMetadata]) -> Result<()> {
-        self.insert(records).await
     }
 }

@@ -9,7 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use crate::Plan;
-use crate::beside::{LEVEL, Pair, Place, Result, Row, Work, run as run_beside};
+use crate::beside::{
+    Both::{Import, Same},
+    LEVEL, Pair, Place, Row, run as run_beside,
+};
+use crate::catalog::{Ours, Result};
+use crate::work::Work;
 use by_hand::{ByHand, Server};
 
 const VARIABLE: &str = "PXMETA_TEST_POSTGRES_URL";
@@ -27,11 +32,11 @@ impl Schemas {
     }
 
     /// Our backend in a schema of its own: it makes the tables for both.
-    async fn open(&self) -> Result<(String, Arc<dyn proximadb_meta::core::MetadataBackend>)> {
+    async fn open(&self) -> Result<(String, Ours)> {
         let schema = self.name(self.made.fetch_add(1, Ordering::Relaxed));
         let with = if self.url.contains('?') { '&' } else { '?' };
         let ours = proximadb_meta::connect(&format!("{}{with}schema={schema}", self.url)).await?;
-        Ok((schema, ours))
+        Ok((schema, Ours(ours)))
     }
 
     async fn drop_all(&self) -> Result<()> {
@@ -48,7 +53,7 @@ impl Place for Schemas {
         let (_, ours) = self.open().await?;
         // The same tables and indexes, by the same migrations.
         let (schema, maker) = self.open().await?;
-        maker.close().await?;
+        maker.0.close().await?;
         Ok(Pair { ours, by_hand: Arc::new(ByHand::new(self.server.clone(), &schema)) })
     }
 }
@@ -60,16 +65,16 @@ pub(crate) async fn run(plan: &Plan) -> Result<()> {
     let server = Server::connect(&url)?;
     let place = Schemas { url, server, made: AtomicUsize::new(0) };
     let rows = vec![
-        Row::new("get by id", Work::Get, LEVEL),
-        Row::new("get by name", Work::GetByName, LEVEL),
-        Row::new("page of 100 by id", Work::Page, LEVEL),
-        Row::new("page of 100, filtered by owner and tag", Work::Filtered, LEVEL),
-        Row::new("update, compare and set", Work::Update, LEVEL),
-        Row::new("batch of 100 creates", Work::Batch, LEVEL),
-        Row::new("counters, 64 tasks on 1,000 records", Work::Counters, LEVEL),
-        Row::new("counters, 64 tasks on 10 records", Work::HotCounters, Some(3.0)),
-        Row::new("create, 64 tasks (by hand: a statement each)", Work::Create, None),
-        Row::new("import in batches of 1,000 (by hand: one by one)", Work::Import(plan.records), Some(10.0)),
+        Row::new("get by id", Same(Work::Get), LEVEL),
+        Row::new("get by name", Same(Work::GetByName), LEVEL),
+        Row::new("page of 100 by id", Same(Work::Page), LEVEL),
+        Row::new("page of 100, filtered by owner and tag", Same(Work::Filtered), LEVEL),
+        Row::new("update, compare and set", Same(Work::Update), LEVEL),
+        Row::new("batch of 100 creates", Same(Work::Batch), LEVEL),
+        Row::new("counters, 64 tasks on 1,000 records", Same(Work::Counters(1_000)), LEVEL),
+        Row::new("counters, 64 tasks on 10 records", Same(Work::Counters(10)), Some(3.0)),
+        Row::new("create, 64 tasks (by hand: a statement each)", Same(Work::Create), None),
+        Row::new("import in batches of 1,000 (by hand: one by one)", Import(plan.records), Some(10.0)),
     ];
     let done = run_beside(&place, rows, plan).await;
     place.drop_all().await?;

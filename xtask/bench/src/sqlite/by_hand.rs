@@ -11,7 +11,7 @@ use sqlx::sqlite::{
 use sqlx::{Row as _, SqliteConnection};
 use tokio::sync::Mutex;
 
-use crate::beside::{ByHand as Work, Result};
+use crate::catalog::{Catalog, Result};
 
 const SCHEMA: &str = "CREATE TABLE c (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, dimension INTEGER NOT NULL, \
     distance_metric TEXT NOT NULL, indexing_algorithm TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, \
@@ -86,7 +86,7 @@ impl ByHand {
 }
 
 #[async_trait]
-impl Work for ByHand {
+impl Catalog for ByHand {
     async fn get(&self, id: &str) -> Result<usize> {
         let row = sqlx::query("SELECT * FROM c WHERE id = ?").bind(id).fetch_optional(&self.pool).await?;
         Ok(row.as_ref().map(Row::read).transpose()?.into_iter().count())
@@ -97,15 +97,19 @@ impl Work for ByHand {
         Ok(row.as_ref().map(Row::read).transpose()?.into_iter().count())
     }
 
-    async fn page(&self, after: &str) -> Result<usize> {
-        let query = sqlx::query("SELECT * FROM c WHERE id > ? ORDER BY id LIMIT 100").bind(after);
-        all(&query.fetch_all(&self.pool).await?)
+    async fn pages(&self, pages: usize) -> Result<()> {
+        let mut after = String::new();
+        for _ in 0..pages {
+            let query = sqlx::query("SELECT * FROM c WHERE id > ? ORDER BY id LIMIT 100").bind(after);
+            after = all(&query.fetch_all(&self.pool).await?)?.pop().map(|last| last.id).unwrap_or_default();
+        }
+        Ok(())
     }
 
     async fn filtered(&self, owner: &str, tag: &str) -> Result<usize> {
         let text = "SELECT * FROM c WHERE owner = ? AND EXISTS (SELECT 1 FROM t WHERE t.tag = ? AND t.id = c.id) \
             ORDER BY id LIMIT 100";
-        all(&sqlx::query(text).bind(owner).bind(tag).fetch_all(&self.pool).await?)
+        Ok(all(&sqlx::query(text).bind(owner).bind(tag).fetch_all(&self.pool).await?)?.len())
     }
 
     async fn insert(&self, records: &[CollectionMetadata]) -> Result<()> {
@@ -117,7 +121,7 @@ impl Work for ByHand {
         Ok(transaction.commit().await?)
     }
 
-    async fn update(&self, r: &CollectionMetadata) -> Result<usize> {
+    async fn update(&self, r: CollectionMetadata) -> Result<usize> {
         let writer = self.writer.lock().await;
         let mut transaction = writer.begin().await?;
         let text = "UPDATE c SET name = ?, dimension = ?, distance_metric = ?, indexing_algorithm = ?, updated_at = ?, \
@@ -131,7 +135,7 @@ impl Work for ByHand {
             .bind(r.updated_at.as_micros())
             .bind(r.access_pattern.as_str())
             .bind(r.owner.clone())
-            .bind(tags(r))
+            .bind(tags(&r))
             .bind(None::<i64>)
             .bind(r.description.clone())
             .bind(r.config.as_str())
@@ -141,7 +145,7 @@ impl Work for ByHand {
         let Some(row) = row else { return Ok(0) };
         let number: i64 = row.try_get(0)?;
         sqlx::query("DELETE FROM words WHERE rowid = ?").bind(number).execute(&mut *transaction).await?;
-        index(&mut transaction, number, r).await?;
+        index(&mut transaction, number, &r).await?;
         transaction.commit().await?;
         Ok(1)
     }
@@ -169,14 +173,10 @@ impl Work for ByHand {
         }
         Ok(transaction.commit().await?)
     }
-
-    async fn raw_insert(&self, records: &[CollectionMetadata]) -> Result<()> {
-        self.insert(records).await
-    }
 }
 
-fn all(rows: &[SqliteRow]) -> Result<usize> {
-    Ok(rows.iter().map(Row::read).collect::<sqlx::Result<Vec<Row>>>()?.len())
+fn all(rows: &[SqliteRow]) -> sqlx::Result<Vec<Row>> {
+    rows.iter().map(Row::read).collect()
 }
 
 fn tags(r: &CollectionMetadata) -> String {

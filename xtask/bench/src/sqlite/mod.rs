@@ -9,7 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use crate::Plan;
-use crate::beside::{LEVEL, Pair, Place, Result, Row, Work, run as run_beside};
+use crate::beside::{
+    Both::{Copy, Import, Same},
+    LEVEL, Pair, Place, Row, run as run_beside,
+};
+use crate::catalog::{Ours, Result};
+use crate::work::Work;
 use by_hand::ByHand;
 
 /// Files in one directory.
@@ -24,7 +29,7 @@ impl Place for Files {
         let n = self.made.fetch_add(1, Ordering::Relaxed);
         let ours = format!("sqlite://{}", self.dir.join(format!("ours-{n}.db")).display());
         let by_hand = ByHand::open(&self.dir.join(format!("by-hand-{n}.db"))).await?;
-        Ok(Pair { ours: proximadb_meta::connect(&ours).await?, by_hand: Arc::new(by_hand) })
+        Ok(Pair { ours: Ours(proximadb_meta::connect(&ours).await?), by_hand: Arc::new(by_hand) })
     }
 }
 
@@ -33,14 +38,14 @@ pub(crate) async fn run(plan: &Plan) -> Result<()> {
     let dir = tempfile::tempdir_in(&plan.dir)?;
     let place = Files { dir: dir.path().to_owned(), made: AtomicUsize::new(0) };
     let rows = vec![
-        Row::new("get by id", Work::Get, LEVEL),
-        Row::new("get by name", Work::GetByName, LEVEL),
-        Row::new("page of 100 by id", Work::Page, LEVEL),
-        Row::new("page of 100, filtered by owner and tag", Work::Filtered, LEVEL),
-        Row::new("update, compare and set", Work::Update, None),
-        Row::new("create, 64 tasks (by hand: a transaction each)", Work::Create, Some(3.0)),
-        Row::new("import in batches of 1,000 (by hand: one by one)", Work::Import(plan.records), Some(20.0)),
-        Row::new("copy from a log (by hand: inserted, 10,000 a transaction)", Work::Copy, Some(0.5)),
+        Row::new("get by id", Same(Work::Get), LEVEL),
+        Row::new("get by name", Same(Work::GetByName), LEVEL),
+        Row::new("page of 100 by id", Same(Work::Page), LEVEL),
+        Row::new("page of 100, filtered by owner and tag", Same(Work::Filtered), LEVEL),
+        Row::new("update, compare and set", Same(Work::Update), None),
+        Row::new("create, 64 tasks (by hand: a transaction each)", Same(Work::Create), Some(3.0)),
+        Row::new("import in batches of 1,000 (by hand: one by one)", Import(plan.records), Some(20.0)),
+        Row::new("copy from a log (by hand: inserted, 10,000 a transaction)", Copy, Some(0.5)),
     ];
     run_beside(&place, rows, plan).await
 }
