@@ -15,6 +15,8 @@
 //! What an archive is not: encrypted, or signed. The hashes find damage, not malice; a hostile archive costs memory within
 //! bounds, and changes nothing that a good one would not.
 
+#![deny(clippy::expect_used)]
+
 mod archive;
 mod check;
 mod digest;

@@ -1,5 +1,7 @@
 //! `pxmeta`: the command line of the collection catalog.
 
+#![deny(clippy::expect_used)]
+
 mod address;
 mod args;
 mod commands;

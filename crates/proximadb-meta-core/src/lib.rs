@@ -47,6 +47,8 @@
 //! Dropping the future of a write leaves the write not started, or completing by itself; never half done. Everything works on
 //! a current-thread runtime. Deadlines need tokio's time driver.
 
+#![deny(clippy::expect_used)]
+
 pub mod backend;
 pub mod canon;
 pub mod capability;

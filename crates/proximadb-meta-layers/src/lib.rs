@@ -18,6 +18,8 @@
 //! # }
 //! ```
 
+#![deny(clippy::expect_used)]
+
 mod plugin;
 mod trace;
 

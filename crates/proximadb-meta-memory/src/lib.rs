@@ -10,6 +10,8 @@
 //! # }
 //! ```
 
+#![deny(clippy::expect_used)]
+
 mod driver;
 mod plugin;
 

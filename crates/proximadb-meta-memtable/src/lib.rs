@@ -26,6 +26,8 @@
 //! many, walks an order for a bounded number of steps; the first walk of an order builds it in O(n log n) and keeps the writer
 //! waiting meanwhile. A statistics call looks at the expired records alone.
 
+#![deny(clippy::expect_used)]
+
 mod bits;
 mod chain;
 mod flaw;

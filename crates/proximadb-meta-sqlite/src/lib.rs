@@ -13,6 +13,8 @@
 //! connection writes: what waits is committed together, each unit as if it were alone. Reads have connections of their own, and
 //! wait for no writer. Filters, orders and pages are SQL; every value is a bound parameter.
 
+#![deny(clippy::expect_used)]
+
 mod apply;
 mod backup;
 mod config;

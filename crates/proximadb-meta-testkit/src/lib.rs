@@ -14,6 +14,8 @@
 //!
 //! The suite tests itself: [`matrix`] runs all cases against seeded [`bugs`] and fails when a bug is not caught.
 
+#![deny(clippy::expect_used)]
+
 #[macro_use]
 mod cases;
 

@@ -8,6 +8,8 @@
 //! Each works on handles in one namespace: the scope of the handle says which. To copy between namespaces of one store, scope
 //! one handle twice.
 
+#![deny(clippy::expect_used)]
+
 mod ask;
 pub mod copy;
 pub mod diff;

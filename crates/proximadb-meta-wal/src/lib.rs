@@ -13,6 +13,8 @@
 //! it gathers what waits into a group, syncs once, publishes, answers. Reads never touch the disk: the whole catalog is in
 //! memory. One process opens a directory at a time.
 
+#![deny(clippy::expect_used)]
+
 mod avro_bounds;
 mod catalog;
 mod codec;

@@ -87,6 +87,8 @@
 //! # fn main() {}
 //! ```
 
+#![deny(clippy::expect_used)]
+
 use std::sync::Arc;
 use std::sync::OnceLock;
 

@@ -7,6 +7,8 @@
 //! * `error.rs`: the store's errors in the words of the contract.
 //! * `plugin.rs`: the scheme `{{scheme}}`.
 
+#![deny(clippy::expect_used)]
+
 mod config;
 mod driver;
 mod error;
