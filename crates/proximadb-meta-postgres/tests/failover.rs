@@ -15,6 +15,7 @@ use proximadb_meta_core::{
 };
 use proximadb_meta_postgres::PostgresOptions;
 use proximadb_meta_testkit::history::{Clients, Disturb, run_disturbed};
+use proximadb_meta_testkit::scripts::number_from_env;
 use proximadb_meta_testkit::{CaseResult, Fixture, Opened};
 use tokio::sync::Mutex;
 
@@ -190,7 +191,7 @@ impl Fixture for Both {
 #[test]
 fn histories_through_failovers_are_linearizable() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let seeds = std::env::var("PXMETA_SOAK_HISTORIES").map_or(1, |text| text.parse::<u64>().unwrap().div_ceil(20));
+    let seeds = number_from_env("PXMETA_SOAK_HISTORIES", 20).unwrap().div_ceil(20);
     let (failovers, address) = runtime.block_on(Failovers::new()).unwrap();
     let failovers = Arc::new(failovers);
     let done = run_disturbed(Both { address }, 1..1 + seeds, Clients::default(), failovers.clone()).unwrap();

@@ -15,6 +15,7 @@ use proximadb_meta_core::{Clock, Result};
 use proximadb_meta_postgres::PostgresOptions;
 use proximadb_meta_testkit::fault::{FaultProxy, Mix, ProxyFaults, Script, ServerKills};
 use proximadb_meta_testkit::history::{Clients, Disturb, Histories, run_disturbed};
+use proximadb_meta_testkit::scripts::number_from_env;
 use proximadb_meta_testkit::{Fixture, Opened};
 
 /// Seeds in CI.
@@ -42,12 +43,8 @@ const ROUGH: Mix = Mix {
 };
 
 fn seeds() -> Range<u64> {
-    let number = |name: &str, default| match std::env::var(name) {
-        Err(_) => default,
-        Ok(text) => text.parse().unwrap_or_else(|_| unreachable!("{name} is a number, not {text:?}")),
-    };
-    let (first, count) = (number("PXMETA_SOAK_FIRST", 1), number("PXMETA_SOAK_HISTORIES", SEEDS));
-    first..first + count
+    let first = number_from_env("PXMETA_SOAK_FIRST", 1).expect("a number");
+    first..first + number_from_env("PXMETA_SOAK_HISTORIES", SEEDS).expect("a number")
 }
 
 /// The backend behind a proxy.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use proximadb_meta_core::{
-    CollectionMetadata, DistanceMetric, Error, ErrorKind, MetadataBackend, Operation, PutIf, Retry, StatsDelta,
-};
+use proximadb_meta_core::{Error, ErrorKind, MetadataBackend, Operation, PutIf, Retry, StatsDelta};
 use proximadb_meta_postgres::PostgresOptions;
+use proximadb_meta_testkit::processes::record;
+use proximadb_meta_testkit::scripts::number_from_env;
 use tokio::sync::watch;
 
 /// Kills in CI.
@@ -22,16 +22,7 @@ const CLIENTS: usize = 8;
 const RECORDS: usize = 6;
 
 fn kills() -> u64 {
-    match std::env::var("PXMETA_SOAK_SERVER_KILLS") {
-        Err(_) => KILLS,
-        Ok(text) => text.parse().expect("PXMETA_SOAK_SERVER_KILLS is a number"),
-    }
-}
-
-fn record(id: &str) -> CollectionMetadata {
-    let mut r = CollectionMetadata::new(format!("name-{id}"), 8, DistanceMetric::COSINE);
-    r.id = id.into();
-    r
+    number_from_env("PXMETA_SOAK_SERVER_KILLS", KILLS).expect("a number")
 }
 
 fn ledger(client: usize) -> String {

@@ -6,56 +6,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-use proximadb_meta_core::{
-    CollectionMetadata, DistanceMetric, Filter, MetadataBackend, Operation, PutIf, Result, StatsDelta,
-};
+use proximadb_meta_core::{Filter, MetadataBackend, Operation, PutIf, Result, StatsDelta};
+use proximadb_meta_testkit::processes::{each_name_was_taken_once, record, run, spawn, take_names, together, wait};
+use proximadb_meta_testkit::scripts::number_from_env;
+use proximadb_meta_testkit::{CaseResult, Failure};
 use tempfile::TempDir;
 
 /// Processes that start at the same time on a file that is not there.
-const STARTERS: usize = 10;
+const STARTERS: u64 = 10;
 /// Processes that write at the same time.
 const WRITERS: u64 = 8;
 /// What each of them does.
 const STEPS: u64 = 60;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [mode, work, path, number] = &arguments[..]
-        && mode == "child"
-    {
-        let number = number.parse().expect("a number");
-        return match runtime().block_on(child(work, Path::new(path), number)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(e) => {
-                eprintln!("{e:?}");
-                ExitCode::FAILURE
-            }
-        };
-    }
-    let trials: [(&str, Run); 4] = [
-        ("ten_that_start_at_once_migrate_once", start_at_once),
-        ("eight_writers_meet_no_error_and_lose_no_count", write_at_once),
-        ("one_name_goes_to_one_of_eight", one_name),
-        ("nothing_acknowledged_is_lost_by_kill_9", kill_9),
-    ];
-    let trials = trials.map(|(name, run)| Trial::test(name, run));
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
-}
-
-type Check = std::result::Result<(), Failed>;
-type Run = fn() -> Check;
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
-fn record(id: &str) -> CollectionMetadata {
-    let mut r = CollectionMetadata::new(format!("name-{id}"), 8, DistanceMetric::COSINE);
-    r.id = id.into();
-    r
+    run(
+        async |arguments| match &arguments[..] {
+            [work, path, number] => child(work, Path::new(path), number.parse().expect("a number")).await,
+            other => unreachable!("a child has work, a path and a number, not {other:?}"),
+        },
+        &[
+            ("ten_that_start_at_once_migrate_once", start_at_once),
+            ("eight_writers_meet_no_error_and_lose_no_count", write_at_once),
+            ("one_name_goes_to_one_of_eight", one_name),
+            ("nothing_acknowledged_is_lost_by_kill_9", kill_9),
+        ],
+    )
 }
 
 /// What a child does.
@@ -72,16 +50,7 @@ async fn child(work: &str, path: &Path, number: u64) -> Result<()> {
                 }
             }
         }
-        "name" => {
-            for step in 0..STEPS {
-                let mut r = record(&format!("{number}-{step}"));
-                r.name = format!("prize-{step}").into();
-                match catalog.create_collection(r).await {
-                    Err(e) if e.kind() == proximadb_meta_core::ErrorKind::AlreadyExists => {}
-                    other => drop(other?),
-                }
-            }
-        }
+        "name" => take_names(&*catalog, number, STEPS).await?,
         // Pairs, each acknowledged by a line; never ends by itself.
         _ => {
             let mut out = std::io::stdout();
@@ -97,41 +66,26 @@ async fn child(work: &str, path: &Path, number: u64) -> Result<()> {
     catalog.close().await
 }
 
-fn spawn(work: &str, path: &Path, number: u64) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["child", work]).arg(path).arg(number.to_string());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
-}
-
-/// Runs so many children at once; each must succeed.
-fn together(work: &str, path: &Path, count: u64) -> Check {
-    let children: std::io::Result<Vec<Child>> = (0..count).map(|n| spawn(work, path, n)).collect();
-    for child in children? {
-        let output = child.wait_with_output()?;
-        if !output.status.success() {
-            return Err(format!("a child failed: {}", String::from_utf8_lossy(&output.stderr)).into());
-        }
-    }
-    Ok(())
-}
-
 /// Opens the file, does something with the catalog, and closes it.
-fn with(path: &Path, work: impl AsyncFnOnce(&dyn MetadataBackend) -> Result<()>) -> Check {
-    runtime().block_on(async {
+fn with(path: &Path, work: impl AsyncFnOnce(&dyn MetadataBackend) -> CaseResult) -> CaseResult {
+    wait(async {
         let catalog = proximadb_meta_sqlite::open(path).await?.into_backend();
         work(&*catalog).await?;
-        catalog.close().await
-    })?;
-    Ok(())
+        Ok(catalog.close().await?)
+    })
 }
 
-fn start_at_once() -> Check {
+fn shown(path: &Path) -> &str {
+    path.to_str().expect("the path is text")
+}
+
+fn start_at_once() -> CaseResult {
     for _ in 0..3 {
         let dir = TempDir::new()?;
         let path = dir.path().join("catalog.db");
-        together("start", &path, STARTERS as u64)?;
+        together(STARTERS, &["start", shown(&path)])?;
         with(&path, async |catalog| {
-            assert_eq!(catalog.count_collections(None).await?, STARTERS as u64);
+            assert_eq!(catalog.count_collections(None).await?, STARTERS);
             let layout = catalog.schema(proximadb_meta_core::report::SchemaAction::Status).await?;
             assert_eq!((layout.applied.len(), layout.pending.len()), (1, 0));
             assert!(catalog.maintain().await?.contains("found no damage"));
@@ -141,14 +95,14 @@ fn start_at_once() -> Check {
     Ok(())
 }
 
-fn write_at_once() -> Check {
+fn write_at_once() -> CaseResult {
     let dir = TempDir::new()?;
     let path = dir.path().join("catalog.db");
     with(&path, async |catalog| {
         catalog.create_collection(record("shared")).await?;
         Ok(())
     })?;
-    together("write", &path, WRITERS)?;
+    together(WRITERS, &["write", shown(&path)])?;
     with(&path, async |catalog| {
         let shared = catalog.get_collection("shared").await?.expect("it is there");
         assert_eq!((shared.vector_count, shared.total_size_bytes), (WRITERS * STEPS, 10 * WRITERS * STEPS));
@@ -159,29 +113,16 @@ fn write_at_once() -> Check {
     Ok(())
 }
 
-fn one_name() -> Check {
+fn one_name() -> CaseResult {
     let dir = TempDir::new()?;
     let path = dir.path().join("catalog.db");
-    together("name", &path, WRITERS)?;
-    with(&path, async |catalog| {
-        let all = catalog.list_collections(None).await?;
-        let names: BTreeSet<_> = all.iter().map(|r| r.name.clone()).collect();
-        assert_eq!((all.len() as u64, names.len() as u64), (STEPS, STEPS));
-        Ok(())
-    })?;
-    Ok(())
-}
-
-fn rounds() -> u64 {
-    match std::env::var("PXMETA_SOAK_ROUNDS") {
-        Err(_) => 8,
-        Ok(text) => text.parse().expect("PXMETA_SOAK_ROUNDS is a number"),
-    }
+    together(WRITERS, &["name", shown(&path)])?;
+    with(&path, async |catalog| each_name_was_taken_once(catalog, STEPS).await)
 }
 
 /// On one file, two writers a round: killed, one of them in the other's presence, after another number of acknowledgements
 /// each time.
-fn kill_9() -> Check {
+fn kill_9() -> CaseResult {
     let dir = TempDir::new()?;
     let path = dir.path().join("catalog.db");
     with(&path, async |catalog| {
@@ -189,8 +130,9 @@ fn kill_9() -> Check {
         Ok(())
     })?;
     let mut acknowledged = BTreeSet::new();
-    for round in 0..rounds() {
-        let mut children = [spawn("pairs", &path, 2 * round)?, spawn("pairs", &path, 2 * round + 1)?];
+    for round in 0..number_from_env("PXMETA_SOAK_ROUNDS", 8)? {
+        let writer = |n: u64| spawn(&["pairs", shown(&path), &n.to_string()]);
+        let mut children = [writer(2 * round)?, writer(2 * round + 1)?];
         for (child, lines) in children.iter_mut().zip([1 + round * 7 % 23, 1 + round * 11 % 17]) {
             let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
             let mut line = String::new();
@@ -206,12 +148,12 @@ fn kill_9() -> Check {
             acknowledged.extend(rest.split_inclusive('\n').filter_map(|l| l.strip_suffix('\n')).map(str::to_owned));
             child.wait()?;
         }
-        runtime().block_on(check_survivors(&path, &acknowledged))?;
+        wait(check_survivors(&path, &acknowledged))?;
     }
     Ok(())
 }
 
-async fn check_survivors(path: &Path, acknowledged: &BTreeSet<String>) -> std::result::Result<(), Failed> {
+async fn check_survivors(path: &Path, acknowledged: &BTreeSet<String>) -> CaseResult {
     let catalog = proximadb_meta_sqlite::open(path).await?.into_backend();
     let mut pairs: BTreeMap<String, usize> = BTreeMap::new();
     for r in catalog.list_collections(Some(!Filter::eq(proximadb_meta_core::Field::Id, "shared"))).await? {
@@ -219,16 +161,16 @@ async fn check_survivors(path: &Path, acknowledged: &BTreeSet<String>) -> std::r
         *pairs.entry(pair.to_owned()).or_default() += 1;
     }
     if let Some((half, _)) = pairs.iter().find(|(_, sides)| **sides != 2) {
-        return Err(format!("half a batch: {half}").into());
+        return Err(Failure::new(format!("half a batch: {half}")));
     }
     if let Some(lost) = acknowledged.iter().find(|pair| !pairs.contains_key(*pair)) {
-        return Err(format!("acknowledged and lost: {lost}").into());
+        return Err(Failure::new(format!("acknowledged and lost: {lost}")));
     }
     // A pair is counted after it is written and before it is acknowledged.
     let shared = catalog.get_collection("shared").await?.expect("it is there");
     let counted = acknowledged.len() as u64..=pairs.len() as u64;
     if !counted.contains(&shared.vector_count) || shared.total_size_bytes != 10 * shared.vector_count {
-        return Err(format!("{} counted, which should be in {counted:?}", shared.vector_count).into());
+        return Err(Failure::new(format!("{} counted, which should be in {counted:?}", shared.vector_count)));
     }
     catalog.maintain().await?;
     catalog.close().await?;

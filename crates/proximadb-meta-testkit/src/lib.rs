@@ -10,7 +10,8 @@
 //! What several threads did at once is recorded as a [`history`], and checked for one order of the calls that explains every
 //! answer; for backends across a network the [`fault`] proxy breaks connections, and servers are killed, meanwhile.
 //!
-//! [`plans`] is for backends that answer filters by indexes, and [`rng`] for tests of their own that go by seed.
+//! [`plans`] is for backends that answer filters by indexes, [`processes`] for those that several processes share, and [`rng`] for
+//! tests of their own that go by seed.
 //!
 //! The suite tests itself: [`matrix`] runs all cases against seeded [`bugs`] and fails when a bug is not caught.
 
@@ -30,6 +31,7 @@ pub mod history;
 pub mod matrix;
 pub mod model;
 pub mod plans;
+pub mod processes;
 pub mod random;
 mod rewrite;
 pub mod rng;
