@@ -1,6 +1,6 @@
 //! What a backend crate implements: small, with native async functions, on complete records.
 //!
-//! A driver stores and finds; it never stamps, never validates limits, never interprets expiry. [`Contract`](crate::Contract)
+//! A driver stores and finds; it never stamps, never validates limits, never looks at a clock. [`Contract`](crate::Contract)
 //! wraps it and is the one implementation of [`MetadataBackend`](crate::MetadataBackend).
 //!
 //! # Writing one
@@ -10,7 +10,7 @@
 //! * **[`get`](Driver::get)** answers what is stored, expired or not: the adapter needs to see what holds an id or a name.
 //! * **[`apply`](Driver::apply)** gets a unit of net writes, at most one an id, and does all of them or none:
 //!   1. Each write's own precondition, against the store as it was before the unit: [`Expect::holds`] for
-//!      `Put`, `Update`, `Delete` and `Check`; for `Count` that the id holds a record of this incarnation, at any version.
+//!      `Put`, `Update`, `Delete` and `Check`; for `Count` [`Life::holds`], at any version of the record.
 //!      If not: [`RefusalCause::Precondition`] with what is there instead.
 //!   2. `Put` stores the record as given. `Update` stores it with the *stored* counters moved by the deltas, `Count` stores
 //!      the *stored* record with its counters moved: [`CounterDeltas::apply`] gives both, and `None` is
@@ -65,6 +65,7 @@ use crate::report::{
     SchemaAction, SchemaReport,
 };
 use crate::search::Ranked;
+use crate::time::Timestamp;
 
 /// What a point read looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,6 +104,26 @@ impl Expect {
             (Self::Absent, None) => true,
             (Self::Exact { version, incarnation }, Some(r)) => r.version == version && r.incarnation == incarnation,
             _ => false,
+        }
+    }
+}
+
+/// Which life of a record a [`Count`](NetWrite::Count) means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Life {
+    /// This one: the caller read it.
+    Of(Incarnation),
+    /// Whichever is there, unless it expired by this time: nobody read it.
+    At(Timestamp),
+}
+
+impl Life {
+    /// Whether `found` is meant.
+    #[must_use]
+    pub fn holds(self, found: &CollectionMetadata) -> bool {
+        match self {
+            Self::Of(incarnation) => found.incarnation == incarnation,
+            Self::At(now) => !found.is_expired(now),
         }
     }
 }
@@ -188,12 +209,12 @@ pub enum NetWrite {
         /// The record that is there.
         before: Arc<CollectionMetadata>,
     },
-    /// Move the counters of whatever version is stored, if it is still this life of the record.
+    /// Move the counters of whatever version is stored.
     Count {
         /// Which.
         id: Arc<str>,
         /// Which life of it.
-        incarnation: Incarnation,
+        life: Life,
         /// By how much.
         deltas: CounterDeltas,
     },

@@ -52,6 +52,9 @@ pub(crate) const WRITTEN: &[(&str, &str, &str)] = &[
     ("keywords", "text", "string_to_array(x.keywords, E'\\n')"),
 ];
 
+/// The columns that other calls move meanwhile.
+pub(crate) const COUNTERS: [&str; 2] = ["vector_count", "total_size_bytes"];
+
 /// The record of a row; nothing for a row without an id, which stands for a namespace that is being restored. What the table
 /// holds is not trusted.
 pub(crate) fn decode(row: &Row) -> Result<Option<Record>> {
@@ -111,15 +114,48 @@ impl<'a> Columns<'a> {
 /// A value of a statement.
 pub(crate) type Param = Box<dyn ToSql + Sync + Send>;
 
+/// Where the values of a statement come from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// One record: a value a column.
+    One(&'a CollectionMetadata),
+    /// Any number: an array a column.
+    Many(&'a [Record]),
+}
+
 /// The arrays that bring these records, in the order of [`WRITTEN`].
 pub(crate) fn arrays(records: &[Record]) -> Vec<Param> {
+    params(Source::Many(records))
+}
+
+/// The values of this record, in the order of [`WRITTEN`].
+pub(crate) fn values(record: &CollectionMetadata) -> Vec<Param> {
+    params(Source::One(record))
+}
+
+/// As [`values`], with the numbers by which [`COUNTERS`] move in their places.
+pub(crate) fn values_moving(record: &CollectionMetadata, nets: [i64; COUNTERS.len()]) -> Vec<Param> {
+    let mut values = values(record);
+    for (counter, net) in COUNTERS.iter().zip(nets) {
+        let place = WRITTEN.iter().position(|(name, ..)| name == counter);
+        if let Some(value) = place.and_then(|place| values.get_mut(place)) {
+            *value = Box::new(net);
+        }
+    }
+    values
+}
+
+fn params(source: Source<'_>) -> Vec<Param> {
     fn all<'a, T: ToSql + Sync + Send + 'static>(
-        records: &'a [Record],
+        source: Source<'a>,
         of: impl Fn(&'a CollectionMetadata) -> T,
     ) -> Param {
-        Box::new(records.iter().map(|r| of(r)).collect::<Vec<T>>())
+        match source {
+            Source::One(record) => Box::new(of(record)),
+            Source::Many(records) => Box::new(records.iter().map(|r| of(r)).collect::<Vec<T>>()),
+        }
     }
-    let r = records;
+    let r = source;
     vec![
         all(r, |r| r.id.to_string()),
         all(r, |r| r.name.to_string()),
@@ -161,6 +197,7 @@ mod tests {
         let written: Vec<&str> = WRITTEN.iter().map(|(name, ..)| *name).collect();
         assert_eq!(written[..WIDTH], COLUMNS.split(", ").collect::<Vec<_>>());
         assert_eq!(arrays(&[]).len(), WRITTEN.len());
+        assert!(COUNTERS.iter().all(|counter| COLUMNS.split(", ").any(|c| c == *counter)));
     }
 
     #[test]

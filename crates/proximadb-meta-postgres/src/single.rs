@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use deadpool_postgres::Client;
-use proximadb_meta_core::driver::{Applied, CounterDelta, CounterDeltas, Expect, NetWrite};
+use proximadb_meta_core::Result;
+use proximadb_meta_core::driver::{Applied, CounterDelta, CounterDeltas, Expect, Life, NetWrite};
 use proximadb_meta_core::limits::MAX_SAFE_INTEGER;
-use proximadb_meta_core::{Incarnation, Result};
 use tokio_postgres::Row;
 
 use crate::error::damaged;
 use crate::group::{Failure, Unit};
-use crate::row::{Param, Record, arrays, borrowed, decode};
+use crate::row::{Param, Record, borrowed, decode, values, values_moving};
 use crate::statements::Statements;
+use crate::types::Instant;
 
 /// Tries a unit of one write. Nothing: it was not done, and a transaction must find out why, or do it.
 pub(crate) async fn one(
@@ -24,7 +25,7 @@ pub(crate) async fn one(
     let mut params: Vec<Param> = vec![Box::new(unit.namespace.as_str().to_owned())];
     match write {
         NetWrite::Put { record, expect: Expect::Absent, before: None } => {
-            params.extend(arrays(std::slice::from_ref(record)));
+            params.extend(values(record));
             params.push(Box::new(unit.restoring));
             let made = execute(client, &texts.insert_one, &params).await?;
             Ok((made == 1).then(|| Applied::Done(vec![Some(record.clone())])))
@@ -32,8 +33,9 @@ pub(crate) async fn one(
         NetWrite::Update { record, expect: Expect::Exact { version, incarnation }, deltas, before }
             if before.name == record.name =>
         {
-            params.extend(arrays(std::slice::from_ref(record)));
-            for n in numbers(*deltas) {
+            let [vectors, vectors_low, vectors_high, bytes, bytes_low, bytes_high] = numbers(*deltas);
+            params.extend(values_moving(record, [vectors, bytes]));
+            for n in [vectors_low, vectors_high, bytes_low, bytes_high] {
                 params.push(Box::new(n));
             }
             params.push(Box::new(version.cast_signed()));
@@ -57,9 +59,9 @@ pub(crate) async fn one(
 }
 
 /// A unit that only moves the counters of one record.
-pub(crate) fn as_count(unit: &Unit) -> Option<(&Arc<str>, Incarnation, CounterDeltas)> {
+pub(crate) fn as_count(unit: &Unit) -> Option<(&Arc<str>, Life, CounterDeltas)> {
     match &unit.unit.writes[..] {
-        [NetWrite::Count { id, incarnation, deltas }] => Some((id, *incarnation, *deltas)),
+        [NetWrite::Count { id, life, deltas }] => Some((id, *life, *deltas)),
         _ => None,
     }
 }
@@ -71,23 +73,22 @@ pub(crate) async fn counts(
     texts: &Statements,
     units: &[&Unit],
 ) -> std::result::Result<Vec<Option<Applied>>, Failure> {
-    let mut sums: HashMap<&str, (Incarnation, CounterDeltas)> = HashMap::new();
+    let mut sums: HashMap<&str, (Life, CounterDeltas)> = HashMap::new();
     let mut joined = vec![false; units.len()];
     for (unit, joined) in units.iter().zip(&mut joined) {
-        let Some((id, incarnation, deltas)) = as_count(unit) else { continue };
-        let sum = sums.entry(id).or_insert((incarnation, CounterDeltas::default()));
-        if sum.0 == incarnation
-            && let Some(both) = then(sum.1, deltas)
-        {
-            sum.1 = both;
+        let Some((id, life, deltas)) = as_count(unit) else { continue };
+        let sum = sums.entry(id).or_insert((life, CounterDeltas::default()));
+        if let (Some(life), Some(both)) = (both(sum.0, life), then(sum.1, deltas)) {
+            *sum = (life, both);
             *joined = true;
         }
     }
     let (Some(first), false) = (units.first(), sums.is_empty()) else { return Ok(vec![None; units.len()]) };
-    let sums: Vec<(&str, Incarnation, CounterDeltas)> = sums.into_iter().map(|(id, (i, d))| (id, i, d)).collect();
+    let sums: Vec<(&str, Life, CounterDeltas)> = sums.into_iter().map(|(id, (l, d))| (id, l, d)).collect();
     let mut params: Vec<Param> = vec![Box::new(first.namespace.as_str().to_owned())];
     params.push(Box::new(sums.iter().map(|(id, ..)| (*id).to_owned()).collect::<Vec<_>>()));
-    params.push(Box::new(sums.iter().map(|(_, i, _)| i.0.cast_signed()).collect::<Vec<_>>()));
+    params.push(Box::new(sums.iter().map(|(_, life, _)| incarnation(*life)).collect::<Vec<_>>()));
+    params.push(Box::new(sums.iter().map(|(_, life, _)| alive_at(*life)).collect::<Vec<_>>()));
     for column in 0..6 {
         params.push(Box::new(sums.iter().filter_map(|(.., d)| numbers(*d).get(column).copied()).collect::<Vec<_>>()));
     }
@@ -115,6 +116,24 @@ pub(crate) async fn counts(
         Some(Applied::Done(vec![Some(record.with_counters(place.0.cast_unsigned(), place.1.cast_unsigned()))]))
     };
     Ok(units.iter().zip(joined).map(answer).collect())
+}
+
+/// What holds for both; nothing where they mean two lives.
+fn both(a: Life, b: Life) -> Option<Life> {
+    match (a, b) {
+        (Life::Of(x), Life::Of(y)) => (x == y).then_some(a),
+        // Should it expire between the two, neither is done here: a transaction looks at each by itself.
+        (Life::At(x), Life::At(y)) => Some(Life::At(x.max(y))),
+        _ => None,
+    }
+}
+
+fn incarnation(life: Life) -> Option<i64> {
+    if let Life::Of(incarnation) = life { Some(incarnation.0.cast_signed()) } else { None }
+}
+
+fn alive_at(life: Life) -> Option<Instant> {
+    if let Life::At(now) = life { Some(Instant(now)) } else { None }
 }
 
 /// One after the other; nothing where the sum is more than a counter can hold.
@@ -156,6 +175,8 @@ async fn execute(client: &Client, text: &str, params: &[Param]) -> std::result::
 
 #[cfg(test)]
 mod tests {
+    use proximadb_meta_core::{Incarnation, Timestamp};
+
     use super::*;
 
     fn delta(steps: &[i64]) -> CounterDelta {
@@ -172,5 +193,16 @@ mod tests {
         }
         let most = CounterDeltas { vectors: delta(&[MAX_SAFE_INTEGER.cast_signed()]), bytes: CounterDelta::default() };
         assert_eq!(then(most, most), None);
+    }
+
+    #[test]
+    fn two_lives_are_one_where_they_can_be() {
+        let at = |micros| Life::At(Timestamp::from_micros(micros));
+        let of = |n| Life::Of(Incarnation(n));
+        assert_eq!(both(at(5), at(3)), Some(at(5)), "the stricter of the two");
+        assert_eq!(both(of(1), of(1)), Some(of(1)));
+        assert_eq!((both(of(1), of(2)), both(of(1), at(1))), (None, None));
+        assert_eq!((incarnation(of(7)), alive_at(of(7))), (Some(7), None));
+        assert_eq!((incarnation(at(7)), alive_at(at(7))), (None, Some(Instant(Timestamp::from_micros(7)))));
     }
 }

@@ -1,6 +1,8 @@
 //! The statements of the hot paths, for one schema: made once, prepared once a connection.
 
-use crate::row::{COLUMNS, WIDTH, WRITTEN};
+use proximadb_meta_core::limits::MAX_SAFE_INTEGER;
+
+use crate::row::{COLUMNS, COUNTERS, WIDTH, WRITTEN};
 
 /// Texts of statements. The schema's name is part of them; no value ever is.
 #[derive(Debug)]
@@ -42,17 +44,23 @@ impl Statements {
         let arrays: Vec<String> = WRITTEN.iter().zip(2..).map(|((_, ty, _), n)| format!("${n}::{ty}[]")).collect();
         let x = format!("unnest({}) AS x ({names})", arrays.join(", "));
         let insert = format!("INSERT INTO {t} (namespace, {names}) SELECT $1, {values} FROM {x}");
-        let set = |counters: (&str, &str)| {
-            let pairs = WRITTEN.iter().filter(|(name, ..)| *name != "id").map(|(name, _, value)| match *name {
-                "vector_count" => format!("vector_count = {}", counters.0),
-                "total_size_bytes" => format!("total_size_bytes = {}", counters.1),
-                _ => format!("{name} = {value}"),
-            });
-            pairs.collect::<Vec<_>>().join(", ")
-        };
+        let set = WRITTEN.iter().filter(|(name, ..)| *name != "id").map(|(name, _, value)| format!("{name} = {value}"));
+        let set = set.collect::<Vec<_>>().join(", ");
+        // One record comes as plain parameters: the server plans such a statement once, and one over arrays each time anew.
+        let plain: Vec<String> = WRITTEN
+            .iter()
+            .zip(2..)
+            .map(|((name, ty, value), n)| value.replace(&format!("x.{name}"), &format!("${n}::{ty}")))
+            .collect();
+        let moved = WRITTEN.iter().zip(&plain).filter(|((name, ..), _)| *name != "id").map(|((name, ..), value)| {
+            if COUNTERS.contains(name) { format!("{name} = {name} + {value}") } else { format!("{name} = {value}") }
+        });
+        let moved = moved.collect::<Vec<_>>().join(", ");
         let next = WRITTEN.len() + 2;
-        let in_range = "c.vector_count + d.vectors_low >= 0 AND c.vector_count + d.vectors_high <= 9007199254740991 \
-             AND c.total_size_bytes + d.bytes_low >= 0 AND c.total_size_bytes + d.bytes_high <= 9007199254740991";
+        let in_range = format!(
+            "c.vector_count + d.vectors_low >= 0 AND c.vector_count + d.vectors_high <= {MAX_SAFE_INTEGER} \
+             AND c.total_size_bytes + d.bytes_low >= 0 AND c.total_size_bytes + d.bytes_high <= {MAX_SAFE_INTEGER}"
+        );
         let deltas = "vectors, vectors_low, vectors_high, bytes, bytes_low, bytes_high";
         let columns_of_c = COLUMNS.split(", ").map(|c| format!("c.{c}")).collect::<Vec<_>>().join(", ");
         Self {
@@ -65,25 +73,24 @@ impl Statements {
                 "SELECT {COLUMNS} FROM {t} WHERE namespace = $1 AND (id = ANY ($2) OR name = ANY ($3)) ORDER BY id FOR UPDATE"
             ),
             is_restoring: format!("SELECT EXISTS ({restoring})"),
-            insert_one: format!("{insert} WHERE ${next} OR NOT EXISTS ({restoring}) ON CONFLICT DO NOTHING"),
-            insert,
-            update: format!(
-                "UPDATE {t} AS c SET {} FROM {x} WHERE c.namespace = $1 AND c.id = x.id",
-                set(("x.vector_count", "x.total_size_bytes"))
+            insert_one: format!(
+                "INSERT INTO {t} (namespace, {names}) SELECT $1, {} WHERE ${next} OR NOT EXISTS ({restoring}) \
+                 ON CONFLICT DO NOTHING",
+                plain.join(", ")
             ),
+            insert,
+            update: format!("UPDATE {t} AS c SET {set} FROM {x} WHERE c.namespace = $1 AND c.id = x.id"),
             update_one: format!(
-                "UPDATE {t} AS c SET {} FROM {x}, (VALUES (${next}::int8, ${}::int8, ${}::int8, ${}::int8, ${}::int8, ${}::int8)) \
-                 AS d ({deltas}) WHERE c.namespace = $1 AND c.id = x.id AND c.version = ${} AND c.incarnation = ${} \
-                 AND {in_range} AND (${} OR NOT EXISTS ({restoring})) RETURNING c.vector_count, c.total_size_bytes",
-                set(("c.vector_count + d.vectors", "c.total_size_bytes + d.bytes")),
+                "UPDATE {t} SET {moved} WHERE namespace = $1 AND id = $2 AND version = ${} AND incarnation = ${} \
+                 AND vector_count + ${next} >= 0 AND vector_count + ${} <= {MAX_SAFE_INTEGER} \
+                 AND total_size_bytes + ${} >= 0 AND total_size_bytes + ${} <= {MAX_SAFE_INTEGER} \
+                 AND (${} OR NOT EXISTS ({restoring})) RETURNING vector_count, total_size_bytes",
+                next + 4,
+                next + 5,
                 next + 1,
                 next + 2,
                 next + 3,
-                next + 4,
-                next + 5,
                 next + 6,
-                next + 7,
-                next + 8,
             ),
             delete: format!("DELETE FROM {t} WHERE namespace = $1 AND id = ANY ($2)"),
             delete_one: format!(
@@ -93,10 +100,11 @@ impl Statements {
             count: format!(
                 "WITH locked AS MATERIALIZED (SELECT id FROM {t} WHERE namespace = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE) \
                  UPDATE {t} AS c SET vector_count = c.vector_count + d.vectors, total_size_bytes = c.total_size_bytes + d.bytes \
-                 FROM unnest($2::text[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[]) \
-                 AS d (id, incarnation, {deltas}) JOIN locked ON locked.id = d.id \
-                 WHERE c.namespace = $1 AND c.id = d.id AND c.incarnation = d.incarnation \
-                 AND {in_range} AND ($10 OR NOT EXISTS ({restoring})) RETURNING {columns_of_c}"
+                 FROM unnest($2::text[], $3::int8[], $4::timestamptz[], $5::int8[], $6::int8[], $7::int8[], $8::int8[], $9::int8[], \
+                 $10::int8[]) AS d (id, incarnation, alive_at, {deltas}) JOIN locked ON locked.id = d.id \
+                 WHERE c.namespace = $1 AND c.id = d.id AND (d.incarnation IS NULL OR c.incarnation = d.incarnation) \
+                 AND (d.alive_at IS NULL OR c.expires_at IS NULL OR c.expires_at > d.alive_at) \
+                 AND {in_range} AND ($11 OR NOT EXISTS ({restoring})) RETURNING {columns_of_c}"
             ),
             set_counters: format!(
                 "UPDATE {t} AS c SET vector_count = c.vector_count + x.vectors, total_size_bytes = c.total_size_bytes + x.bytes \

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::prepare::{is_possible_id, set, updated};
-use crate::driver::{CounterDeltas, Expect, NetWrite};
+use crate::driver::{CounterDeltas, Expect, Life, NetWrite};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MAX_SAFE_INTEGER;
 use crate::operation::{Operation, Outcome, PutIf, StatsDelta};
@@ -346,7 +346,7 @@ fn net_write(id: &Arc<str>, slot: &Slot) -> Option<NetWrite> {
     match (slot.write, &slot.current, &slot.base) {
         (Write::None, _, _) if !is_possible_id(id) => None,
         (Write::Count, _, Some(base)) => {
-            Some(NetWrite::Count { id: id.clone(), incarnation: base.incarnation, deltas: slot.deltas })
+            Some(NetWrite::Count { id: id.clone(), life: Life::Of(base.incarnation), deltas: slot.deltas })
         }
         (Write::Update, Some(record), Some(base)) => Some(NetWrite::Update {
             record: Arc::new(record.clone()),

@@ -7,7 +7,7 @@ use super::Contract;
 use super::plan::{Plan, View};
 use super::prepare::{is_possible_id, prepare};
 use crate::context::Call;
-use crate::driver::{Applied, CounterDelta, CounterDeltas, Driver, Expect, Key, NetWrite, Prepared};
+use crate::driver::{Applied, CounterDelta, CounterDeltas, Driver, Expect, Key, Life, NetWrite, Prepared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::operation::{Operation, Outcome, PutIf, StatsDelta};
 use crate::record::CollectionMetadata;
@@ -77,13 +77,16 @@ impl<D: Driver> Contract<D> {
                 }
             }
             Operation::RecordStats { id, delta } if is_possible_id(&id) => {
-                let read = self.shared.driver.get(call, Key::Id(&id)).await?;
-                let Some((count, counted)) = read.filter(|r| !r.is_expired(call.now)).and_then(|r| count(r, delta))
-                else {
+                let Some(deltas) = deltas(delta) else {
                     return Ok(One::ToPlan(Operation::RecordStats { id, delta }));
                 };
+                // Nothing of the record has to be known: the store moves whatever is alive.
+                let count = NetWrite::Count { id: id.clone(), life: Life::At(call.now), deltas };
                 match self.apply_one(call, count).await? {
-                    Some(stored) => One::Done(Outcome::Stored(stored.unwrap_or_else(counted))),
+                    Some(Some(stored)) => One::Done(Outcome::Stored(stored)),
+                    Some(None) => {
+                        return Err(Error::new(ErrorKind::Internal, "a count was answered without its record"));
+                    }
                     None => One::Refused(Operation::RecordStats { id, delta }),
                 }
             }
@@ -135,18 +138,11 @@ enum One {
     ToPlan(Operation),
 }
 
-/// The write that moves the counters of a record that was read, and the record afterwards, should the store not say; `None`
-/// where they cannot move so.
-fn count(
-    read: Arc<CollectionMetadata>,
-    delta: StatsDelta,
-) -> Option<(NetWrite, impl FnOnce() -> Arc<CollectionMetadata>)> {
+/// `None` where no counter could move so.
+fn deltas(delta: StatsDelta) -> Option<CounterDeltas> {
     let vectors = CounterDelta::default().then(delta.vectors).ok()?;
     let bytes = CounterDelta::default().then(delta.bytes).ok()?;
-    let deltas = CounterDeltas { vectors, bytes };
-    let (vector_count, total_size_bytes) = deltas.apply(&read)?;
-    let write = NetWrite::Count { id: read.id.clone(), incarnation: read.incarnation, deltas };
-    Some((write, move || Arc::new(CollectionMetadata { vector_count, total_size_bytes, ..(*read).clone() })))
+    Some(CounterDeltas { vectors, bytes })
 }
 
 /// Lets the faster writer finish: at first by yielding, then for a random time of at most 8 ms.

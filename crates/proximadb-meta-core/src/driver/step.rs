@@ -34,8 +34,8 @@ impl NetWrite {
                 holds(*expect)?;
                 counted(found.ok_or_else(unexpected)?, record, *deltas)
             }
-            Self::Count { incarnation, deltas, .. } => {
-                let stored = found.filter(|r| r.incarnation == *incarnation).ok_or_else(unexpected)?;
+            Self::Count { life, deltas, .. } => {
+                let stored = found.filter(|r| life.holds(r)).ok_or_else(unexpected)?;
                 counted(stored, stored, *deltas)
             }
             Self::Delete { expect, .. } => holds(*expect).map(|()| Step::Remove),
@@ -53,7 +53,8 @@ fn counted(stored: &Record, record: &Record, deltas: CounterDeltas) -> Result<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DistanceMetric, Incarnation};
+    use crate::driver::Life;
+    use crate::{DistanceMetric, Incarnation, Timestamp};
 
     fn record(version: u64, vectors: u64) -> Record {
         let mut r = CollectionMetadata::new("n", 1, DistanceMetric::COSINE);
@@ -82,7 +83,7 @@ mod tests {
         let writes = [
             NetWrite::Put { record: other.clone(), expect, before: None },
             NetWrite::Update { record: other.clone(), expect, deltas: deltas(0), before: other.clone() },
-            NetWrite::Count { id: "a".into(), incarnation: Incarnation(8), deltas: deltas(0) },
+            NetWrite::Count { id: "a".into(), life: Life::Of(Incarnation(8)), deltas: deltas(0) },
             NetWrite::Delete { expect, before: other.clone() },
             NetWrite::Check { id: "a".into(), expect },
         ];
@@ -101,7 +102,7 @@ mod tests {
         let there = record(1, 5);
         let expect = Expect::exactly(&there);
         let update = |d| NetWrite::Update { record: record(2, 99), expect, deltas: deltas(d), before: there.clone() };
-        let count = |d| NetWrite::Count { id: "a".into(), incarnation: Incarnation(7), deltas: deltas(d) };
+        let count = |d| NetWrite::Count { id: "a".into(), life: Life::Of(Incarnation(7)), deltas: deltas(d) };
         let updated = stored(&update(3), &there);
         assert_eq!((updated.version, updated.vector_count), (2, 8));
         let counted = stored(&count(-5), &there);
@@ -111,6 +112,19 @@ mod tests {
         }
         // Nothing moves: the very same record, so that a store can see it.
         assert!(Arc::ptr_eq(&stored(&count(0), &there), &there));
+    }
+
+    #[test]
+    fn a_count_that_nobody_read_for_moves_whatever_is_alive() {
+        let at = Timestamp::from_micros;
+        let mut mortal = (*record(3, 5)).clone();
+        mortal.expires_at = Some(at(10));
+        let mortal = Arc::new(mortal);
+        let count = |now| NetWrite::Count { id: "a".into(), life: Life::At(at(now)), deltas: deltas(1) };
+        assert_eq!(stored(&count(9), &mortal).vector_count, 6);
+        assert!(matches!(count(10).step(Some(&mortal)), Err(RefusalCause::Precondition(Some(r))) if r == mortal));
+        assert!(matches!(count(9).step(None), Err(RefusalCause::Precondition(None))));
+        assert_eq!(stored(&count(10), &record(1, 5)).vector_count, 6, "without an end");
     }
 
     #[test]

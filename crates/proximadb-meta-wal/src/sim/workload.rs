@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proximadb_meta_core::driver::{Applied, CounterDelta, CounterDeltas, Expect, NetWrite, Prepared};
+use proximadb_meta_core::driver::{Applied, CounterDelta, CounterDeltas, Expect, Life, NetWrite, Prepared};
 use proximadb_meta_core::{
     CollectionMetadata, ConfigJson, DistanceMetric, ErrorKind, Incarnation, Namespace, Timestamp,
 };
@@ -128,7 +128,7 @@ impl Workload {
                     let mut record = (*before).clone();
                     (record.vector_count, record.total_size_bytes) = deltas.apply(&before).unwrap();
                     table.insert(id.into(), Arc::new(record));
-                    writes.push(NetWrite::Count { id: id.into(), incarnation: before.incarnation, deltas });
+                    writes.push(NetWrite::Count { id: id.into(), life: Life::Of(before.incarnation), deltas });
                 }
                 3 => {
                     let name = if self.dice.one_in(2) { self.free_name(table) } else { before.name.to_string() };
