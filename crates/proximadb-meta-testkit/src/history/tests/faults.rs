@@ -10,11 +10,15 @@ use crate::history::{Action, Answer, Key, Verdict, check};
 type Record = Arc<CollectionMetadata>;
 
 const SIZE: Size = Size { clients: 4, calls: 40, ids: 2, names: 4, open: 0 };
+/// Without unknown outcomes, and with some.
+const SIZES: [Size; 2] = [SIZE, Size { open: 6, ..SIZE }];
+/// As histories with broken connections are: many clients, one call in five with an unknown outcome.
+const DISTURBED: Size = Size { clients: 8, calls: 200, ids: 3, names: 3, open: 5 };
 const SEEDS: u64 = 300;
 
 /// Makes one fault at a random moment of a random history; the fault says whether it could be made yet.
-fn each_is_refused(size: Size, fault: impl Fn(&mut Sim) -> Option<()>) {
-    for seed in 0..SEEDS {
+fn each_is_refused(sizes: &[Size], fault: impl Fn(&mut Sim) -> Option<()>) {
+    for (size, seed) in sizes.iter().flat_map(|size| (0..SEEDS).map(move |seed| (*size, seed))) {
         let mut sim = Sim::new(seed, size);
         let start = sim.rng.below(size.calls * 2);
         for _ in 0..start {
@@ -84,169 +88,149 @@ fn forgotten(sim: &mut Sim, action: &Action) -> Answer {
     answer
 }
 
-fn with_open(size: Size) -> [Size; 2] {
-    [size, Size { open: 6, ..size }]
-}
-
 #[test]
 fn a_stale_read_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = sim.id();
-            let old = present(sim, &id)?;
-            let update = update_of(sim, &old);
-            let Answer::Stored(_) = sim.at_once(update) else { return None };
-            pretend(sim, Action::Get { id }, Answer::Found(Some(old)));
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = sim.id();
+        let old = present(sim, &id)?;
+        let update = update_of(sim, &old);
+        let Answer::Stored(_) = sim.at_once(update) else { return None };
+        pretend(sim, Action::Get { id }, Answer::Found(Some(old)));
+        Some(())
+    });
 }
 
 #[test]
 fn a_stale_read_by_name_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = sim.id();
-            let old = present(sim, &id)?;
-            let mut renamed = (*old).clone();
-            renamed.name = "elsewhere".into();
-            let Answer::Stored(_) = sim.at_once(Action::Update(renamed)) else { return None };
-            pretend(sim, Action::GetByName { name: old.name.clone() }, Answer::Found(Some(old)));
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = sim.id();
+        let old = present(sim, &id)?;
+        let mut renamed = (*old).clone();
+        renamed.name = "elsewhere".into();
+        let Answer::Stored(_) = sim.at_once(Action::Update(renamed)) else { return None };
+        pretend(sim, Action::GetByName { name: old.name.clone() }, Answer::Found(Some(old)));
+        Some(())
+    });
 }
 
 #[test]
 fn a_read_that_misses_a_finished_create_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = quiet(sim);
-            let r = present(sim, &id)?;
-            if sim.rng.one_in(2) {
-                pretend(sim, Action::Get { id }, Answer::Found(None));
-            } else {
-                pretend(sim, Action::GetByName { name: r.name.clone() }, Answer::Found(None));
-            }
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = quiet(sim);
+        let r = present(sim, &id)?;
+        if sim.rng.one_in(2) {
+            pretend(sim, Action::Get { id }, Answer::Found(None));
+        } else {
+            pretend(sim, Action::GetByName { name: r.name.clone() }, Answer::Found(None));
+        }
+        Some(())
+    });
+}
+
+fn lose_a_write(sim: &mut Sim) -> Option<()> {
+    let id = sim.id();
+    let old = present(sim, &id)?;
+    let lost = match sim.rng.below(3) {
+        0 => Action::Delete { id: id.clone() },
+        1 => Action::Set { id: id.clone(), change: proximadb_meta_core::Change::Owner(None) },
+        _ => update_of(sim, &old),
+    };
+    let answer = forgotten(sim, &lost);
+    pretend(sim, lost, answer);
+    sim.at_once(Action::Get { id });
+    Some(())
 }
 
 #[test]
 fn a_lost_write_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = sim.id();
-            let old = present(sim, &id)?;
-            let lost = match sim.rng.below(3) {
-                0 => Action::Delete { id: id.clone() },
-                1 => Action::Set { id: id.clone(), change: proximadb_meta_core::Change::Owner(None) },
-                _ => update_of(sim, &old),
-            };
-            let answer = forgotten(sim, &lost);
-            pretend(sim, lost, answer);
-            sim.at_once(Action::Get { id });
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, lose_a_write);
 }
 
 #[test]
 fn a_lost_delta_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = sim.id();
-            present(sim, &id)?;
-            let lost = Action::RecordStats { id: id.clone(), delta: sim.delta() };
-            let answer = forgotten(sim, &lost);
-            pretend(sim, lost, answer);
-            sim.at_once(Action::Get { id });
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = sim.id();
+        present(sim, &id)?;
+        let lost = Action::RecordStats { id: id.clone(), delta: sim.delta() };
+        let answer = forgotten(sim, &lost);
+        pretend(sim, lost, answer);
+        sim.at_once(Action::Get { id });
+        Some(())
+    });
 }
 
 #[test]
 fn a_delta_that_counts_twice_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = sim.id();
-            present(sim, &id)?;
-            let twice = Action::RecordStats { id: id.clone(), delta: sim.delta() };
-            let answer = sim.at_once(twice.clone());
-            assert!(matches!(answer, Answer::Stored(_)));
-            sim.execute(&twice);
-            sim.at_once(Action::Get { id });
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = sim.id();
+        present(sim, &id)?;
+        let twice = Action::RecordStats { id: id.clone(), delta: sim.delta() };
+        let answer = sim.at_once(twice.clone());
+        assert!(matches!(answer, Answer::Stored(_)));
+        sim.execute(&twice);
+        sim.at_once(Action::Get { id });
+        Some(())
+    });
 }
 
 #[test]
 fn a_phantom_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = sim.id();
-            let mut r = (*present(sim, &id)?).clone();
-            let action = match sim.rng.below(5) {
-                0 => {
-                    r.owner = Some("nobody".into());
-                    Action::Get { id }
-                }
-                1 => {
-                    r.version += 50;
-                    Action::Get { id }
-                }
-                2 => {
-                    // Half of one record and half of another.
-                    r.dimension += 1;
-                    Action::Get { id }
-                }
-                3 => {
-                    r.id = "ghost".into();
-                    Action::GetByName { name: r.name.clone() }
-                }
-                _ => {
-                    r.incarnation.0 += 1_000_000;
-                    Action::Get { id }
-                }
-            };
-            pretend(sim, action, Answer::Found(Some(Arc::new(r))));
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = sim.id();
+        let mut r = (*present(sim, &id)?).clone();
+        let action = match sim.rng.below(5) {
+            0 => {
+                r.owner = Some("nobody".into());
+                Action::Get { id }
+            }
+            1 => {
+                r.version += 50;
+                Action::Get { id }
+            }
+            2 => {
+                // Half of one record and half of another.
+                r.dimension += 1;
+                Action::Get { id }
+            }
+            3 => {
+                r.id = "ghost".into();
+                Action::GetByName { name: r.name.clone() }
+            }
+            _ => {
+                r.incarnation.0 += 1_000_000;
+                Action::Get { id }
+            }
+        };
+        pretend(sim, action, Answer::Found(Some(Arc::new(r))));
+        Some(())
+    });
 }
 
 #[test]
 fn a_name_with_two_holders_is_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = quiet(sim);
-            let held = present(sim, &id)?;
-            let mut second = sim.record("second", &held.name);
-            (second.version, second.incarnation.0) = (1, u64::MAX);
-            pretend(sim, Action::Create(second.clone()), Answer::Stored(Arc::new(second)));
-            sim.at_once(Action::GetByName { name: held.name.clone() });
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = quiet(sim);
+        let held = present(sim, &id)?;
+        let mut second = sim.record("second", &held.name);
+        (second.version, second.incarnation.0) = (1, u64::MAX);
+        pretend(sim, Action::Create(second.clone()), Answer::Stored(Arc::new(second)));
+        sim.at_once(Action::GetByName { name: held.name.clone() });
+        Some(())
+    });
 }
 
 #[test]
 fn two_updates_from_one_version_are_refused() {
-    for size in with_open(SIZE) {
-        each_is_refused(size, |sim| {
-            let id = sim.id();
-            let base = present(sim, &id)?;
-            let (first, second) = (update_of(sim, &base), update_of(sim, &base));
-            let before = sim.model.clone();
-            let Answer::Stored(_) = sim.at_once(first) else { return None };
-            sim.model = before;
-            sim.at_once(second);
-            Some(())
-        });
-    }
+    each_is_refused(&SIZES, |sim| {
+        let id = sim.id();
+        let base = present(sim, &id)?;
+        let (first, second) = (update_of(sim, &base), update_of(sim, &base));
+        let before = sim.model.clone();
+        let Answer::Stored(_) = sim.at_once(first) else { return None };
+        sim.model = before;
+        sim.at_once(second);
+        Some(())
+    });
 }
 
 #[test]
@@ -266,29 +250,14 @@ fn what_is_told_says_where_it_began() {
     assert!(!text.contains("[9.."), "{text}");
 }
 
-/// As histories with broken connections are: many clients, one call in five with an unknown outcome.
-const DISTURBED: Size = Size { clients: 8, calls: 200, ids: 3, names: 3, open: 5 };
-
 #[test]
 fn a_lost_write_is_refused_among_many_unknown_outcomes() {
-    each_is_refused(DISTURBED, |sim| {
-        let id = sim.id();
-        let old = present(sim, &id)?;
-        let lost = match sim.rng.below(3) {
-            0 => Action::Delete { id: id.clone() },
-            1 => Action::Set { id: id.clone(), change: proximadb_meta_core::Change::Owner(None) },
-            _ => update_of(sim, &old),
-        };
-        let answer = forgotten(sim, &lost);
-        pretend(sim, lost, answer);
-        sim.at_once(Action::Get { id });
-        Some(())
-    });
+    each_is_refused(&[DISTURBED], lose_a_write);
 }
 
 #[test]
 fn a_write_that_was_sent_twice_is_refused_among_many_unknown_outcomes() {
-    each_is_refused(DISTURBED, |sim| {
+    each_is_refused(&[DISTURBED], |sim| {
         let id = sim.id();
         present(sim, &id)?;
         let twice = Action::RecordStats { id: id.clone(), delta: sim.delta() };
