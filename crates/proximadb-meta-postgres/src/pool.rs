@@ -32,12 +32,27 @@ const MAX_BROKEN: usize = 3;
 pub(crate) struct Pool {
     inner: Deadpool,
     options: Arc<PostgresOptions>,
+    /// Where it leads, without credentials.
+    pub(crate) place: String,
+    /// A replica's share of the reads.
+    pub(crate) weight: u16,
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("status", &self.inner.status()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("place", &self.place).field("status", &self.inner.status()).finish_non_exhaustive()
     }
+}
+
+/// How busy a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// Calls that have a connection, or are making one.
+    pub(crate) active: usize,
+    /// Connections that nobody uses.
+    pub(crate) idle: usize,
+    /// Calls for which there is none: the pool is full.
+    pub(crate) waiting: usize,
 }
 
 /// Connects, and sets what holds for the whole session.
@@ -117,7 +132,7 @@ impl Pool {
             }))
             .build()
             .map_err(|_| Error::new(ErrorKind::Internal, "the pool cannot be made"))?;
-        Ok(Self { inner, options })
+        Ok(Self { inner, options, place: target.shown.clone(), weight: target.weight })
     }
 
     /// Opens the connections that are to stay open, and closes those that nobody uses. Ends with the pool.
@@ -126,7 +141,7 @@ impl Pool {
         let pause = (this.options.idle_timeout.min(this.options.max_lifetime) / 2).max(Duration::from_millis(100));
         tokio::spawn(async move {
             loop {
-                let Some(pool) = weak.upgrade().filter(|p| !p.inner.is_closed()) else { return };
+                let Some(pool) = weak.upgrade().filter(|p| !p.is_closed()) else { return };
                 pool.tend().await;
                 drop(pool);
                 tokio::time::sleep(pause).await;
@@ -161,10 +176,17 @@ impl Pool {
         self.inner.get().await.map_err(|e| no_connection(&e, self.options.pool_timeout))
     }
 
-    /// `(active, idle, waiting)`.
-    pub(crate) fn status(&self) -> (usize, usize, usize) {
+    /// What is asked of it now.
+    pub(crate) fn status(&self) -> Status {
         let s = self.inner.status();
-        (s.size.saturating_sub(s.available), s.available, s.waiting)
+        // To the pool itself, whoever makes a connection waits: there is one less than there are calls.
+        let calls = s.size.saturating_sub(s.available) + s.waiting;
+        let active = calls.min(s.max_size);
+        Status { active, idle: s.available, waiting: calls - active }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner.is_closed()
     }
 
     /// Refuses whoever comes, lets go of what is idle; what is on loan is closed when it comes back.

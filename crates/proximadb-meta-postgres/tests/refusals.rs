@@ -50,7 +50,7 @@ async fn what_is_wrong_with_the_address_is_told() {
     let e = refused(&format!("{user}:hunter2@{host}/{database}"), options.clone()).await;
     check(&e, ErrorKind::Unauthenticated, "password authentication failed", "check user and password");
     let e = refused(&format!("{user}@{host}/{database}"), options.clone()).await;
-    check(&e, ErrorKind::Config, "password", "");
+    check(&e, ErrorKind::Config, "password missing", "password=env:NAME");
     let (rest, _) = address.rsplit_once('/').unwrap();
     let e = refused(&format!("{rest}/no_such_database"), options.clone()).await;
     check(&e, ErrorKind::Config, "no_such_database", "create the database");
