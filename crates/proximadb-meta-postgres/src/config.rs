@@ -371,6 +371,67 @@ mod tests {
         assert_eq!(target("u@db.example/x", &lax).verify, Verify::Nothing);
     }
 
+    thread_local! {
+        static WARNED: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+
+    /// Keeps the words of warnings, by thread: tests run at the same time.
+    struct Listener;
+
+    impl tracing::Subscriber for Listener {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::WARN
+        }
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            struct Words(String);
+            impl tracing::field::Visit for Words {
+                fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                    self.0.push_str(&format!("{field}={value:?} "));
+                }
+            }
+            let mut words = Words(String::new());
+            event.record(&mut words);
+            WARNED.with_borrow_mut(|all| all.push(words.0));
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+        fn enter(&self, _: &tracing::span::Id) {}
+
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn whoever_asks_for_less_than_all_is_warned() {
+        tracing::subscriber::set_global_default(Listener).unwrap();
+        let warned = |address: &str, mode: Option<&str>, lax: bool| {
+            WARNED.with_borrow_mut(Vec::clear);
+            let tls = mode.map(|m| TlsMode::parse(m).unwrap());
+            target(address, &PostgresOptions { tls, accept_invalid_certificates: lax, ..PostgresOptions::default() });
+            WARNED.take()
+        };
+        for (mode, lax, words) in [
+            (Some("disable"), false, "TLS is off"),
+            (Some("prefer"), false, "may go in the clear"),
+            (None, true, "any certificate is taken"),
+        ] {
+            let told = warned("u:hunter2@db.example/x", mode, lax);
+            assert!(matches!(&told[..], [one] if one.contains(words) && one.contains("db.example")), "{told:?}");
+            assert!(!told[0].contains("hunter2"), "{told:?}");
+            assert_eq!(warned("u@localhost/x", mode, lax), [""; 0]);
+        }
+        for mode in [None, Some("require"), Some("verify-ca"), Some("verify-full")] {
+            assert_eq!(warned("u@db.example/x", mode, false), [""; 0], "{mode:?}");
+        }
+    }
+
     #[test]
     fn nothing_shows_a_password() {
         let options = PostgresOptions { password: Some("hunter2".into()), ..PostgresOptions::default() };

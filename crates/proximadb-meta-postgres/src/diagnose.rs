@@ -1,13 +1,13 @@
 //! What can be found out about the server and the tables: for `doctor`.
 
 use proximadb_meta_core::report::{Finding, SchemaAction};
-use proximadb_meta_core::{Error, Result};
+use proximadb_meta_core::{Error, Result, Retry};
 use tokio_postgres::Client;
 use tokio_postgres::types::FromSqlOwned;
 
 use crate::driver::PostgresDriver;
 use crate::error::failed;
-use crate::pool::Status;
+use crate::pool::{Status, discard, silent};
 use crate::replicas::{Replicas, Seen};
 use crate::schema;
 
@@ -16,20 +16,27 @@ pub(crate) async fn look(driver: &PostgresDriver) -> Result<Vec<Finding>> {
     // Before a connection of it is taken.
     let pool = of_pool(driver.pool.status());
     let client = driver.pool.get().await?;
-    let mut found = vec![
-        of_version(&client).await,
-        of_layout(&client, &driver.options.schema).await,
-        of_sync(&client).await,
-        of_tls(&client).await,
-        of_connections(&client, driver.options.pool_size).await,
-        pool,
-        of_replicas(driver.replicas.as_deref()),
-        of_indexes(&client, &driver.options.schema).await,
-        of_statistics(&client, &driver.options.schema).await,
-        of_restores(&client, &driver.texts.prefix).await,
-    ];
+    let Some(mut found) = driver.pool.in_time(of_server(driver, &client, pool)).await else {
+        discard(client);
+        return Err(silent("look at the server").with_retry(Retry::Safe));
+    };
     found.extend(driver.replicas.iter().flat_map(|replicas| replicas.each()).map(|replica| of_replica(&replica)));
     Ok(found)
+}
+
+async fn of_server(driver: &PostgresDriver, client: &Client, pool: Finding) -> Vec<Finding> {
+    vec![
+        of_version(client).await,
+        of_layout(client, &driver.options.schema).await,
+        of_sync(client).await,
+        of_tls(client).await,
+        of_connections(client, driver.options.pool_size).await,
+        pool,
+        of_replicas(driver.replicas.as_deref()),
+        of_indexes(client, &driver.options.schema).await,
+        of_statistics(client, &driver.options.schema).await,
+        of_restores(client, &driver.texts.prefix).await,
+    ]
 }
 
 /// Looks at a server on which no catalog was opened, and changes nothing.

@@ -8,12 +8,16 @@ use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
 use proximadb_meta_core::report::{Finding, SchemaAction, SchemaReport};
-use proximadb_meta_core::{Capabilities, Durability, Error, ErrorKind, MetadataBackend, MetadataBackendType, Result};
+use proximadb_meta_core::{
+    Capabilities, Durability, Error, ErrorKind, MetadataBackend, MetadataBackendType, Result, Retry,
+};
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use crate::config::{Isolation, PostgresOptions, TlsMode, choose};
-use crate::pool::Pool;
+use crate::pool::{Pool, silent};
 use crate::{diagnose, driver, schema};
+
+const LOOK: &str = "look at the server";
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::secret("password", "the password, where it is not in the connection string"),
@@ -103,7 +107,12 @@ impl BackendPlugin for PostgresPlugin {
         let look = async {
             let (settings, pool) = unopened(&options).await?;
             let client = pool.get().await?;
-            let report = schema::report(&client, &settings.schema, action).await;
+            let report = schema::report(&client, &settings.schema, action);
+            let report = match action {
+                // As long as it takes.
+                SchemaAction::Apply => report.await,
+                _ => pool.in_time(report).await.unwrap_or_else(|| Err(silent(LOOK).with_retry(Retry::Safe))),
+            };
             pool.close();
             report
         };
@@ -114,9 +123,9 @@ impl BackendPlugin for PostgresPlugin {
         let look = async {
             let (settings, pool) = unopened(&options).await?;
             let client = pool.get().await?;
-            let found = diagnose::examine(&client, &settings.schema, settings.pool_size).await;
+            let found = pool.in_time(diagnose::examine(&client, &settings.schema, settings.pool_size)).await;
             pool.close();
-            Ok(found)
+            found.ok_or_else(|| silent(LOOK).with_retry(Retry::Safe))
         };
         look.await.unwrap_or_else(|e: Error| {
             let fix = e.hint().unwrap_or("look at the server, and at the connection string");

@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, ClientWrapper, Connect, Hook, HookError, Manager, ManagerConfig, Pool as Deadpool, RecyclingMethod,
-    Runtime, Timeouts,
+    Client, ClientWrapper, Connect, Hook, HookError, Manager, ManagerConfig, Pool as Deadpool, QueueMode,
+    RecyclingMethod, Runtime, Timeouts,
 };
 use proximadb_meta_core::{Error, ErrorKind, Result, Retry};
 use rand::seq::SliceRandom as _;
@@ -118,6 +118,8 @@ impl Pool {
         let (idle, lifetime) = (options.idle_timeout, options.max_lifetime);
         let inner = Deadpool::builder(manager)
             .max_size(options.pool_size)
+            // In turn, a few calls would keep every connection of a burst from ever being idle.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(options.pool_timeout),
@@ -198,23 +200,23 @@ impl Pool {
     pub(crate) async fn rows(&self, what: &str, ask: Ask<'_>) -> Result<Vec<Row>> {
         let mut broken = 0;
         loop {
-            let client = self.get().await?;
-            match self.in_time(ask.run(&client)).await {
-                Some(Ok(rows)) => return Ok(rows),
+            let lent = Lent(Some(self.get().await?));
+            let Some(client) = &lent.0 else { return Err(Error::new(ErrorKind::Internal, "a connection is gone")) };
+            match self.in_time(ask.run(client)).await {
+                Some(Ok(rows)) => {
+                    lent.give_back();
+                    return Ok(rows);
+                }
                 Some(Err(e)) => {
                     broken += 1;
-                    if is_lost(&e) {
-                        discard(client);
-                        if broken < MAX_BROKEN {
-                            continue;
-                        }
+                    if !is_lost(&e) {
+                        lent.give_back();
+                    } else if broken < MAX_BROKEN {
+                        continue;
                     }
                     return Err(failed(what, &e));
                 }
-                None => {
-                    discard(client);
-                    return Err(silent(what).with_retry(Retry::Safe));
-                }
+                None => return Err(silent(what).with_retry(Retry::Safe)),
             }
         }
     }
@@ -223,6 +225,24 @@ impl Pool {
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let most = self.options.statement_timeout + GRACE.min(self.options.connect_timeout);
         tokio::time::timeout(most, work).await.ok()
+    }
+}
+
+/// A connection that does not go back of itself. Whoever goes away in the middle leaves a statement under way on it: the next
+/// one would wait for that.
+struct Lent(Option<Client>);
+
+impl Lent {
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            discard(client);
+        }
     }
 }
 

@@ -88,8 +88,9 @@ impl Replicas {
         Self { primary, all, marks: Mutex::default(), wrote: Mutex::default(), turns, reads: AtomicU64::new(0) }
     }
 
-    /// Asks for positions as long as somebody holds this. A task each: one that hangs holds up nobody else.
+    /// Keeps the pools, and asks for positions as long as somebody holds this. A task each: one that hangs holds up nobody else.
     pub(crate) fn watch(this: &Arc<Self>) {
+        this.all.iter().for_each(|replica| Pool::keep(&replica.pool));
         for at in std::iter::once(None).chain((0..this.all.len()).map(Some)) {
             let weak: Weak<Self> = Arc::downgrade(this);
             tokio::spawn(async move {

@@ -42,8 +42,8 @@ impl Three {
         let (light, heavy) = (standbys.pop().expect("two"), standbys.pop().expect("two"));
         let mut options = PostgresOptions::default();
         options.replicas = vec![format!("{}?weight=3", heavy.server.address()), light.server.address().to_string()];
-        options.statement_timeout = Duration::from_secs(2);
-        options.connect_timeout = Duration::from_secs(2);
+        options.statement_timeout = Duration::from_secs(1);
+        options.connect_timeout = Duration::from_secs(1);
         let catalog = proximadb_meta_postgres::open_with(&primary.address(), options).await.expect("it opens");
         let catalog = catalog.into_backend();
         catalog.create_collection(record("a")).await.expect("it is written");
