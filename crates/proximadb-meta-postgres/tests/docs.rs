@@ -65,7 +65,6 @@ fn every_error_is_quoted_under_its_kind() {
             for part in text.split(call).skip(1) {
                 let (kind, rest) = match kind {
                     None => part.split_once(", ").unwrap_or((part, "")),
-                    Some(kind) if call.ends_with('"') => (kind, &part[..]),
                     Some(kind) => (kind, part),
                 };
                 let rest = if call.ends_with('"') { Some(rest) } else { after_quote(rest) };
