@@ -58,6 +58,7 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
     ("proximadb-meta-postgres", &["proximadb-meta-memory"]),
     ("proximadb-meta-transfer", &["proximadb-meta"]),
+    ("proximadb-meta-cli", &["proximadb-meta-testkit"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),
     ("umbrella-tests", &["proximadb-meta", "foreign-backend"]),
 ];

@@ -29,8 +29,13 @@ pub(crate) async fn restore(
     location: &str,
     options: RestoreOptions,
 ) -> Result<RestoreReport> {
-    if let Some(directory) = native::FORMAT.find(location, id).await? {
-        return native::restore(driver, call, directory, id, options).await;
+    let restored = match native::FORMAT.find(location, id).await? {
+        Some(directory) => native::restore(driver, call, directory, id, options).await,
+        None => proximadb_meta_archive::restore(driver, call, id, location, options).await,
+    };
+    // Written past the writer, as is the end of the mark. Also after a failure: it may have been done.
+    if let Some(replicas) = &driver.replicas {
+        replicas.wrote();
     }
-    proximadb_meta_archive::restore(driver, call, id, location, options).await
+    restored
 }

@@ -8,6 +8,7 @@ use proximadb_meta_core::suggest::did_you_mean;
 use proximadb_meta_core::{Error, ErrorKind, Result, Secret};
 use tokio_postgres::config::{ChannelBinding, Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
 
+use crate::endpoint::Endpoint;
 use crate::hosts::copy_login;
 use crate::tls::Verify;
 
@@ -135,7 +136,8 @@ pub struct PostgresOptions {
     pub write_lanes: usize,
     /// The isolation level.
     pub isolation: Isolation,
-    /// `host:port` of replicas that reads of a scope with staleness may go to.
+    /// Replicas that reads of a scope with staleness may go to: `host:port` each, or `host:port?weight=3` for one that takes three
+    /// times the reads of one without a weight, `1..=256`. Each has a pool of its own, of the same size as the primary's.
     pub replicas: Vec<String>,
     /// Where `pg_dump` and `pg_restore` are; `None`: on the path.
     pub tools: Option<PathBuf>,
@@ -179,6 +181,8 @@ pub(crate) struct Target {
     pub(crate) verify: Verify,
     /// Where it is, without credentials.
     pub(crate) shown: String,
+    /// A replica's share of the reads; 1 for others.
+    pub(crate) weight: u16,
 }
 
 impl PostgresOptions {
@@ -204,7 +208,7 @@ impl PostgresOptions {
         if self.pool_min_idle > self.pool_size {
             return wrong("pool_min_idle is more than pool_size", "lower the one, or raise the other");
         }
-        Ok(())
+        Endpoint::all(&self.replicas).map(drop)
     }
 
     /// What is made of an address: `user:password@host:port/database`, several hosts joined by commas.
@@ -217,7 +221,8 @@ impl PostgresOptions {
                 "write it as postgresql://user:password@host:5432/database; percent-encode what is special in it",
             )
         })?;
-        if config.get_hosts().is_empty() {
+        let is_nameless = |host: &Host| matches!(host, Host::Tcp(name) if name.is_empty());
+        if config.get_hosts().is_empty() || config.get_hosts().iter().any(is_nameless) {
             return Err(Error::new(ErrorKind::Config, "the address names no host")
                 .with_hint("write it as postgresql://user:password@host:5432/database"));
         }
@@ -252,22 +257,16 @@ impl PostgresOptions {
         });
         let shown = shown(&config);
         self.warn(local, &shown);
-        Ok(Target { config, verify, shown })
+        Ok(Target { config, verify, shown, weight: 1 })
     }
 
     /// The same database and user on another host.
     pub(crate) fn replica(&self, primary: &Target, endpoint: &str) -> Result<Target> {
-        let bad = || {
-            Error::new(ErrorKind::Config, format!("the replica {endpoint:?} is not an address"))
-                .with_hint("write it as host:5432")
-        };
-        if endpoint.contains(['/', '@', ',', '?']) {
-            return Err(bad());
-        }
-        let mut target = self.target(endpoint).map_err(|_| bad())?;
+        let Endpoint { address, weight, .. } = Endpoint::parse(endpoint)?;
+        let mut target = self.target(&address)?;
         copy_login(&primary.config, &mut target.config);
         target.config.target_session_attrs(TargetSessionAttrs::Any);
-        Ok(target)
+        Ok(Target { shown: address, weight, ..target })
     }
 
     fn mode(&self, local: bool) -> TlsMode {
@@ -372,6 +371,67 @@ mod tests {
         assert_eq!(target("u@db.example/x", &lax).verify, Verify::Nothing);
     }
 
+    thread_local! {
+        static WARNED: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+
+    /// Keeps the words of warnings, by thread: tests run at the same time.
+    struct Listener;
+
+    impl tracing::Subscriber for Listener {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            *metadata.level() == tracing::Level::WARN
+        }
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            struct Words(String);
+            impl tracing::field::Visit for Words {
+                fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                    self.0.push_str(&format!("{field}={value:?} "));
+                }
+            }
+            let mut words = Words(String::new());
+            event.record(&mut words);
+            WARNED.with_borrow_mut(|all| all.push(words.0));
+        }
+
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+        fn enter(&self, _: &tracing::span::Id) {}
+
+        fn exit(&self, _: &tracing::span::Id) {}
+    }
+
+    #[test]
+    fn whoever_asks_for_less_than_all_is_warned() {
+        tracing::subscriber::set_global_default(Listener).unwrap();
+        let warned = |address: &str, mode: Option<&str>, lax: bool| {
+            WARNED.with_borrow_mut(Vec::clear);
+            let tls = mode.map(|m| TlsMode::parse(m).unwrap());
+            target(address, &PostgresOptions { tls, accept_invalid_certificates: lax, ..PostgresOptions::default() });
+            WARNED.take()
+        };
+        for (mode, lax, words) in [
+            (Some("disable"), false, "TLS is off"),
+            (Some("prefer"), false, "may go in the clear"),
+            (None, true, "any certificate is taken"),
+        ] {
+            let told = warned("u:hunter2@db.example/x", mode, lax);
+            assert!(matches!(&told[..], [one] if one.contains(words) && one.contains("db.example")), "{told:?}");
+            assert!(!told[0].contains("hunter2"), "{told:?}");
+            assert_eq!(warned("u@localhost/x", mode, lax), [""; 0]);
+        }
+        for mode in [None, Some("require"), Some("verify-ca"), Some("verify-full")] {
+            assert_eq!(warned("u@db.example/x", mode, false), [""; 0], "{mode:?}");
+        }
+    }
+
     #[test]
     fn nothing_shows_a_password() {
         let options = PostgresOptions { password: Some("hunter2".into()), ..PostgresOptions::default() };
@@ -385,6 +445,36 @@ mod tests {
             };
             assert_eq!(e.kind(), ErrorKind::Config);
             assert!(!format!("{e:?}").contains("hunter2"), "{e:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_a_name() {
+        for bad in ["", "u@", "u@/db", "u@:5432/db", "u@h1,,h2/db"] {
+            let refused = PostgresOptions::default().target(bad).map(|t| t.shown);
+            let e = refused.expect_err(bad);
+            assert!(e.kind() == ErrorKind::Config && e.to_string().contains("names no host"), "{bad}: {e:?}");
+        }
+    }
+
+    #[test]
+    fn a_replica_is_asked_as_the_primary_is_and_where_it_says() {
+        let options = PostgresOptions { replicas: vec!["two:7?weight=3".to_owned()], ..PostgresOptions::default() };
+        let primary = target("u:hunter2@one:5,other:6/db", &options);
+        let replica = options.replica(&primary, &options.replicas[0]).unwrap();
+        assert_eq!((&*replica.shown, replica.weight), ("two:7", 3));
+        assert_eq!(replica.config.get_hosts(), [Host::Tcp("two".to_owned())]);
+        assert_eq!((replica.config.get_user(), replica.config.get_dbname()), (Some("u"), Some("db")));
+        assert_eq!(replica.config.get_password(), Some(&b"hunter2"[..]));
+        assert_eq!(replica.config.get_target_session_attrs(), TargetSessionAttrs::Any);
+        // Verified by where the replica is, not the primary.
+        assert_eq!(replica.verify, Verify::ChainAndHost);
+        for bad in [&["two:port"][..], &["two?weight=0"], &["two", "two:5432"]] {
+            let options = PostgresOptions {
+                replicas: bad.iter().map(|t| (*t).to_owned()).collect(),
+                ..PostgresOptions::default()
+            };
+            assert_eq!(options.check().unwrap_err().kind(), ErrorKind::Config, "{bad:?}");
         }
     }
 

@@ -1,29 +1,42 @@
 //! What can be found out about the server and the tables: for `doctor`.
 
 use proximadb_meta_core::report::{Finding, SchemaAction};
-use proximadb_meta_core::{Error, Result};
+use proximadb_meta_core::{Error, Result, Retry};
 use tokio_postgres::Client;
 use tokio_postgres::types::FromSqlOwned;
 
 use crate::driver::PostgresDriver;
 use crate::error::failed;
+use crate::pool::{Status, discard, silent};
+use crate::replicas::{Replicas, Seen};
 use crate::schema;
 
 /// Looks, and changes nothing.
 pub(crate) async fn look(driver: &PostgresDriver) -> Result<Vec<Finding>> {
+    // Before a connection of it is taken.
+    let pool = of_pool(driver.pool.status());
     let client = driver.pool.get().await?;
-    Ok(vec![
-        of_version(&client).await,
-        of_layout(&client, &driver.options.schema).await,
-        of_sync(&client).await,
-        of_tls(&client).await,
-        of_connections(&client, driver.options.pool_size).await,
-        of_pool(driver),
-        of_replicas(driver),
-        of_indexes(&client, &driver.options.schema).await,
-        of_statistics(&client, &driver.options.schema).await,
-        of_restores(&client, &driver.texts.prefix).await,
-    ])
+    let Some(mut found) = driver.pool.in_time(of_server(driver, &client, pool)).await else {
+        discard(client);
+        return Err(silent("look at the server").with_retry(Retry::Safe));
+    };
+    found.extend(driver.replicas.iter().flat_map(|replicas| replicas.each()).map(|replica| of_replica(&replica)));
+    Ok(found)
+}
+
+async fn of_server(driver: &PostgresDriver, client: &Client, pool: Finding) -> Vec<Finding> {
+    vec![
+        of_version(client).await,
+        of_layout(client, &driver.options.schema).await,
+        of_sync(client).await,
+        of_tls(client).await,
+        of_connections(client, driver.options.pool_size).await,
+        pool,
+        of_replicas(driver.replicas.as_deref()),
+        of_indexes(client, &driver.options.schema).await,
+        of_statistics(client, &driver.options.schema).await,
+        of_restores(client, &driver.texts.prefix).await,
+    ]
 }
 
 /// Looks at a server on which no catalog was opened, and changes nothing.
@@ -110,8 +123,8 @@ async fn of_connections(client: &Client, pool: usize) -> Finding {
     }
 }
 
-fn of_pool(driver: &PostgresDriver) -> Finding {
-    let (active, idle, waiting) = driver.pool.status();
+fn of_pool(status: Status) -> Finding {
+    let Status { active, idle, waiting } = status;
     let found = format!("{active} active, {idle} idle, {waiting} calls waiting");
     let finding = if waiting == 0 {
         Finding::ok("pool", found)
@@ -121,8 +134,8 @@ fn of_pool(driver: &PostgresDriver) -> Finding {
     finding.with_value(waiting as u64, "calls")
 }
 
-fn of_replicas(driver: &PostgresDriver) -> Finding {
-    let Some(replicas) = &driver.replicas else { return Finding::ok("replicas", "none are configured") };
+fn of_replicas(replicas: Option<&Replicas>) -> Finding {
+    let Some(replicas) = replicas else { return Finding::ok("replicas", "none are configured") };
     let (all, usable) = replicas.counts();
     let found = format!("{usable} of {all} follow");
     if usable == all {
@@ -131,6 +144,19 @@ fn of_replicas(driver: &PostgresDriver) -> Finding {
         let fix = "look at the others: whether they run, stream, and replay; reads go to the primary meanwhile";
         Finding::warning("replicas", found, fix)
     }
+}
+
+/// Each by itself: which one it is that does not follow, and whether they share the reads as was meant.
+fn of_replica(replica: &Seen<'_>) -> Finding {
+    let Seen { place, weight, follows, asked } = replica;
+    let (subject, told) = (format!("replica {place}"), format!("weight {weight}, asked {asked} times"));
+    let finding = if *follows {
+        Finding::ok(&subject, format!("follows, {told}"))
+    } else {
+        let fix = "look whether it runs, streams, and replays; it is asked again as soon as it follows";
+        Finding::note(&subject, format!("does not follow, {told}"), fix)
+    };
+    finding.with_value(*asked, "reads")
 }
 
 async fn of_indexes(client: &Client, name: &str) -> Finding {

@@ -102,6 +102,10 @@ fn io_of(e: &tokio_postgres::Error) -> Option<&io::Error> {
     None
 }
 
+fn tls_of(e: &tokio_postgres::Error) -> Option<&rustls::Error> {
+    io_of(e)?.get_ref()?.downcast_ref()
+}
+
 fn kind_of(code: &SqlState) -> (ErrorKind, Option<&'static str>) {
     use ErrorKind as K;
     let exact = [
@@ -176,7 +180,8 @@ pub(crate) fn failed(what: &str, e: &tokio_postgres::Error) -> Error {
         None if e.to_string() == CONFIGURATION => {
             (ErrorKind::Config, Some("give what is missing: a password as password=env:NAME or file:PATH"))
         }
-        None if e.to_string() == TLS => of_handshake(e, &words),
+        // Of what the server thinks of our certificate, we hear when the handshake is over for us.
+        None if e.to_string() == TLS || tls_of(e).is_some() => of_handshake(e, &words),
         None => match io_of(e) {
             Some(io) => of_io(io),
             None if e.is_closed() => (ErrorKind::Unavailable, Some("the connection broke; try again")),
@@ -219,9 +224,8 @@ fn of_io(e: &io::Error) -> (ErrorKind, Option<&'static str>) {
 }
 
 fn of_handshake(e: &tokio_postgres::Error, words: &str) -> (ErrorKind, Option<&'static str>) {
-    use rustls::CertificateError as C;
-    let tls = io_of(e).and_then(|io| io.get_ref()).and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match tls {
+    use rustls::{AlertDescription as A, CertificateError as C};
+    match tls_of(e) {
         Some(rustls::Error::InvalidCertificate(certificate)) => (
             ErrorKind::Config,
             Some(match certificate {
@@ -236,9 +240,20 @@ fn of_handshake(e: &tokio_postgres::Error, words: &str) -> (ErrorKind, Option<&'
                 _ => "look at the server's certificate",
             }),
         ),
-        Some(rustls::Error::AlertReceived(_)) => (
+        Some(rustls::Error::AlertReceived(alert)) => (
             ErrorKind::Unauthenticated,
-            Some("the server refused the handshake: it may want a client certificate, as sslcert and sslkey"),
+            Some(match alert {
+                A::UnknownCA
+                | A::BadCertificate
+                | A::UnsupportedCertificate
+                | A::CertificateUnknown
+                | A::CertificateExpired
+                | A::CertificateRevoked
+                | A::DecryptError => {
+                    "the server does not take the certificate of sslcert: it must be valid, and of an authority in its ssl_ca_file"
+                }
+                _ => "the server refused the handshake: it may want a client certificate, as sslcert and sslkey",
+            }),
         ),
         _ if words.contains("does not support TLS") => (
             ErrorKind::Config,

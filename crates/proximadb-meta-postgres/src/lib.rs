@@ -20,6 +20,7 @@ mod backup;
 mod config;
 mod diagnose;
 mod driver;
+mod endpoint;
 mod error;
 mod filter;
 mod group;
@@ -39,6 +40,7 @@ mod sql;
 mod statements;
 mod stats;
 mod tls;
+mod turns;
 mod types;
 mod writer;
 

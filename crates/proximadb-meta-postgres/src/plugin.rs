@@ -8,12 +8,16 @@ use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
 use proximadb_meta_core::report::{Finding, SchemaAction, SchemaReport};
-use proximadb_meta_core::{Capabilities, Durability, Error, ErrorKind, MetadataBackend, MetadataBackendType, Result};
+use proximadb_meta_core::{
+    Capabilities, Durability, Error, ErrorKind, MetadataBackend, MetadataBackendType, Result, Retry,
+};
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
 use crate::config::{Isolation, PostgresOptions, TlsMode, choose};
-use crate::pool::Pool;
+use crate::pool::{Pool, silent};
 use crate::{diagnose, driver, schema};
+
+const LOOK: &str = "look at the server";
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::secret("password", "the password, where it is not in the connection string"),
@@ -49,9 +53,14 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::text("target_session_attrs", "any, read-write or read-only: which of several hosts will do"),
     OptionSpec::text("channel_binding", "disable, prefer or require"),
     OptionSpec::bool("load_balance_hosts", "whether several hosts are tried at random").with_default("false"),
-    OptionSpec::bool("enable_read_replicas", "whether reads of a scope with staleness may go to replicas")
-        .with_default("false"),
-    OptionSpec::list("read_replica_endpoints", "host:port of each replica"),
+    OptionSpec::bool(
+        "enable_read_replicas",
+        "whether reads of a scope with staleness may go to replicas; to be said where any is named",
+    ),
+    OptionSpec::list(
+        "read_replica_endpoints",
+        "host:port of each replica, or host:port?weight=3 for one that takes three times the reads (1 to 256, 1 if not given)",
+    ),
     OptionSpec::text("postgres_tools", "the directory of pg_dump and pg_restore; on the path if not given"),
 ];
 
@@ -98,7 +107,12 @@ impl BackendPlugin for PostgresPlugin {
         let look = async {
             let (settings, pool) = unopened(&options).await?;
             let client = pool.get().await?;
-            let report = schema::report(&client, &settings.schema, action).await;
+            let report = schema::report(&client, &settings.schema, action);
+            let report = match action {
+                // As long as it takes.
+                SchemaAction::Apply => report.await,
+                _ => pool.in_time(report).await.unwrap_or_else(|| Err(silent(LOOK).with_retry(Retry::Safe))),
+            };
             pool.close();
             report
         };
@@ -109,9 +123,9 @@ impl BackendPlugin for PostgresPlugin {
         let look = async {
             let (settings, pool) = unopened(&options).await?;
             let client = pool.get().await?;
-            let found = diagnose::examine(&client, &settings.schema, settings.pool_size).await;
+            let found = pool.in_time(diagnose::examine(&client, &settings.schema, settings.pool_size)).await;
             pool.close();
-            Ok(found)
+            found.ok_or_else(|| silent(LOOK).with_retry(Retry::Safe))
         };
         look.await.unwrap_or_else(|e: Error| {
             let fix = e.hint().unwrap_or("look at the server, and at the connection string");
@@ -182,12 +196,18 @@ fn settings(options: &Options) -> Result<PostgresOptions> {
 
 fn replicas(options: &Options) -> Result<Vec<String>> {
     let endpoints = options.list("read_replica_endpoints")?.unwrap_or_default();
-    match options.bool("enable_read_replicas")? {
-        Some(true) if endpoints.is_empty() => {
-            Err(Error::new(ErrorKind::Config, "read replicas are on, but none is named")
-                .with_hint("name them as read_replica_endpoints, host:port each"))
-        }
-        Some(true) => Ok(endpoints.to_vec()),
+    let wrong = |what: &str, hint: &str| Err(Error::new(ErrorKind::Config, what).with_hint(hint));
+    match (options.bool("enable_read_replicas")?, endpoints.is_empty()) {
+        (Some(true), true) => wrong(
+            "read replicas are on, but none is named",
+            "name them as read_replica_endpoints, host:port or host:port?weight=3 each",
+        ),
+        // Neither used unasked nor left out unsaid.
+        (None, false) => wrong(
+            "read_replica_endpoints names replicas, but nothing says whether to use them",
+            "add enable_read_replicas=true; false leaves them out",
+        ),
+        (Some(true), false) => Ok(endpoints.to_vec()),
         _ => Ok(Vec::new()),
     }
 }
@@ -251,6 +271,32 @@ mod tests {
             read_replica_endpoints = ["replica1:5432", "replica2:5432"]
         "#;
         MetadataBackendConfig::from_toml(toml, &registry).unwrap();
+        // With a weight, by every door.
+        let weighted = toml.replace("replica1:5432", "replica1:5432?weight=3");
+        let replicas = "enable_read_replicas=true&read_replica_endpoints=replica1:5432?weight=3,replica2:5432";
+        let uri =
+            format!("postgresql://user:pass@host:5432/db?pool_size=10&timeout_seconds=30&ssl_enabled=true&{replicas}");
+        let by_toml = MetadataBackendConfig::from_toml(&weighted, &registry).unwrap();
+        let by_uri = MetadataBackendConfig::from_uri(&uri, &registry).unwrap();
+        let variables = [
+            ("PXMETA_URI", "postgresql://user:pass@host:5432/db"),
+            ("PXMETA_POOL_SIZE", "10"),
+            ("PXMETA_TIMEOUT_SECONDS", "30"),
+            ("PXMETA_SSL_ENABLED", "true"),
+            ("PXMETA_ENABLE_READ_REPLICAS", "true"),
+            ("PXMETA_READ_REPLICA_ENDPOINTS", "replica1:5432?weight=3,replica2:5432"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let by_variables = MetadataBackendConfig::from_env(variables, &registry).unwrap().unwrap();
+        let named = ["replica1:5432?weight=3", "replica2:5432"];
+        for config in [&by_toml, &by_uri, &by_variables] {
+            assert_eq!(config.option("read_replica_endpoints").and_then(|v| v.as_list()).unwrap(), named);
+            assert_eq!(config, &by_uri);
+        }
+        // What is shown reads the same.
+        let shown = by_uri.redacted().replace("***", "pass");
+        let again = MetadataBackendConfig::from_uri(&shown, &registry).unwrap();
+        assert_eq!(again.option("read_replica_endpoints"), by_uri.option("read_replica_endpoints"));
         let e = MetadataBackendConfig::from_uri("postgres://h/db?pool_szie=3", &registry).unwrap_err();
         assert!(format!("{e:?}").contains("pool_size"), "{e:?}");
     }
@@ -266,6 +312,10 @@ mod tests {
             ("schema=a-b", "schema"),
             ("pool_size=1&pool_min_idle=2", "pool_min_idle"),
             ("enable_read_replicas=true", "read_replica_endpoints"),
+            ("read_replica_endpoints=a:1", "enable_read_replicas"),
+            ("enable_read_replicas=true&read_replica_endpoints=a:port", "is not an address"),
+            ("enable_read_replicas=true&read_replica_endpoints=a:1?weight=0", "from 1 to 256"),
+            ("enable_read_replicas=true&read_replica_endpoints=a:1,a:1?weight=2", "named twice"),
             ("target_session_attrs=primary", "target_session_attrs"),
         ] {
             let config = MetadataBackendConfig::from_uri(&format!("postgresql://u@host.invalid/db?{query}"), &registry);

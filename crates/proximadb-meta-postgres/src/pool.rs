@@ -6,8 +6,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, ClientWrapper, Connect, Hook, HookError, Manager, ManagerConfig, Pool as Deadpool, RecyclingMethod,
-    Runtime, Timeouts,
+    Client, ClientWrapper, Connect, Hook, HookError, Manager, ManagerConfig, Pool as Deadpool, QueueMode,
+    RecyclingMethod, Runtime, Timeouts,
 };
 use proximadb_meta_core::{Error, ErrorKind, Result, Retry};
 use rand::seq::SliceRandom as _;
@@ -32,12 +32,27 @@ const MAX_BROKEN: usize = 3;
 pub(crate) struct Pool {
     inner: Deadpool,
     options: Arc<PostgresOptions>,
+    /// Where it leads, without credentials.
+    pub(crate) place: String,
+    /// A replica's share of the reads.
+    pub(crate) weight: u16,
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("status", &self.inner.status()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("place", &self.place).field("status", &self.inner.status()).finish_non_exhaustive()
     }
+}
+
+/// How busy a pool is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// Calls that have a connection, or are making one.
+    pub(crate) active: usize,
+    /// Connections that nobody uses.
+    pub(crate) idle: usize,
+    /// Calls for which there is none: the pool is full.
+    pub(crate) waiting: usize,
 }
 
 /// Connects, and sets what holds for the whole session.
@@ -103,6 +118,8 @@ impl Pool {
         let (idle, lifetime) = (options.idle_timeout, options.max_lifetime);
         let inner = Deadpool::builder(manager)
             .max_size(options.pool_size)
+            // In turn, a few calls would keep every connection of a burst from ever being idle.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(options.pool_timeout),
@@ -117,7 +134,7 @@ impl Pool {
             }))
             .build()
             .map_err(|_| Error::new(ErrorKind::Internal, "the pool cannot be made"))?;
-        Ok(Self { inner, options })
+        Ok(Self { inner, options, place: target.shown.clone(), weight: target.weight })
     }
 
     /// Opens the connections that are to stay open, and closes those that nobody uses. Ends with the pool.
@@ -126,7 +143,7 @@ impl Pool {
         let pause = (this.options.idle_timeout.min(this.options.max_lifetime) / 2).max(Duration::from_millis(100));
         tokio::spawn(async move {
             loop {
-                let Some(pool) = weak.upgrade().filter(|p| !p.inner.is_closed()) else { return };
+                let Some(pool) = weak.upgrade().filter(|p| !p.is_closed()) else { return };
                 pool.tend().await;
                 drop(pool);
                 tokio::time::sleep(pause).await;
@@ -161,10 +178,17 @@ impl Pool {
         self.inner.get().await.map_err(|e| no_connection(&e, self.options.pool_timeout))
     }
 
-    /// `(active, idle, waiting)`.
-    pub(crate) fn status(&self) -> (usize, usize, usize) {
+    /// What is asked of it now.
+    pub(crate) fn status(&self) -> Status {
         let s = self.inner.status();
-        (s.size.saturating_sub(s.available), s.available, s.waiting)
+        // To the pool itself, whoever makes a connection waits: there is one less than there are calls.
+        let calls = s.size.saturating_sub(s.available) + s.waiting;
+        let active = calls.min(s.max_size);
+        Status { active, idle: s.available, waiting: calls - active }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner.is_closed()
     }
 
     /// Refuses whoever comes, lets go of what is idle; what is on loan is closed when it comes back.
@@ -176,23 +200,23 @@ impl Pool {
     pub(crate) async fn rows(&self, what: &str, ask: Ask<'_>) -> Result<Vec<Row>> {
         let mut broken = 0;
         loop {
-            let client = self.get().await?;
-            match self.in_time(ask.run(&client)).await {
-                Some(Ok(rows)) => return Ok(rows),
+            let lent = Lent(Some(self.get().await?));
+            let Some(client) = &lent.0 else { return Err(Error::new(ErrorKind::Internal, "a connection is gone")) };
+            match self.in_time(ask.run(client)).await {
+                Some(Ok(rows)) => {
+                    lent.give_back();
+                    return Ok(rows);
+                }
                 Some(Err(e)) => {
                     broken += 1;
-                    if is_lost(&e) {
-                        discard(client);
-                        if broken < MAX_BROKEN {
-                            continue;
-                        }
+                    if !is_lost(&e) {
+                        lent.give_back();
+                    } else if broken < MAX_BROKEN {
+                        continue;
                     }
                     return Err(failed(what, &e));
                 }
-                None => {
-                    discard(client);
-                    return Err(silent(what).with_retry(Retry::Safe));
-                }
+                None => return Err(silent(what).with_retry(Retry::Safe)),
             }
         }
     }
@@ -201,6 +225,24 @@ impl Pool {
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let most = self.options.statement_timeout + GRACE.min(self.options.connect_timeout);
         tokio::time::timeout(most, work).await.ok()
+    }
+}
+
+/// A connection that does not go back of itself. Whoever goes away in the middle leaves a statement under way on it: the next
+/// one would wait for that.
+struct Lent(Option<Client>);
+
+impl Lent {
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            discard(client);
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //! primary can be at a higher position than the new one, in a log that nobody goes on writing.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicU64;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -15,10 +16,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::PgLsn;
 
 use crate::error::damaged;
-use crate::pool::{Ask, Pool};
+use crate::pool::{Ask, Pool, Status};
+use crate::turns::{Candidate, Turns};
 
 /// How often positions are asked for.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// A replica that takes longer to say its position is left out until it does.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Noted positions: a replica that is further behind is not used by anybody.
 const MAX_MARKS: usize = 4096;
 /// Where the primary is. The names of its files begin with the timeline.
@@ -38,6 +42,7 @@ pub(crate) struct Replicas {
     marks: Mutex<Marks>,
     /// When this process last finished a write.
     wrote: Mutex<Option<Instant>>,
+    turns: Mutex<Turns>,
     /// Reads that a replica answered.
     pub(crate) reads: AtomicU64,
 }
@@ -54,6 +59,20 @@ struct Replica {
     pool: Arc<Pool>,
     /// It has everything that was acknowledged before this instant; nothing while it is not to be used.
     has: Mutex<Option<Instant>>,
+    /// Reads that were sent to it.
+    asked: AtomicU64,
+}
+
+/// What can be told of a replica.
+#[derive(Debug)]
+pub(crate) struct Seen<'a> {
+    /// `host:port`.
+    pub(crate) place: &'a str,
+    pub(crate) weight: u16,
+    /// Whether it may be used by somebody.
+    pub(crate) follows: bool,
+    /// Reads that were sent to it.
+    pub(crate) asked: u64,
 }
 
 /// A value is whole between any two statements.
@@ -63,56 +82,77 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Replicas {
     pub(crate) fn new(primary: Arc<Pool>, pools: Vec<Arc<Pool>>) -> Self {
-        let all = pools.into_iter().map(|pool| Replica { pool, has: Mutex::default() }).collect();
-        Self { primary, all, marks: Mutex::default(), wrote: Mutex::default(), reads: AtomicU64::new(0) }
+        let turns = Mutex::new(Turns::new(pools.len()));
+        let replica = |pool| Replica { pool, has: Mutex::default(), asked: AtomicU64::new(0) };
+        let all = pools.into_iter().map(replica).collect();
+        Self { primary, all, marks: Mutex::default(), wrote: Mutex::default(), turns, reads: AtomicU64::new(0) }
     }
 
-    /// Asks for positions as long as somebody holds this.
+    /// Keeps the pools, and asks for positions as long as somebody holds this. A task each: one that hangs holds up nobody else.
     pub(crate) fn watch(this: &Arc<Self>) {
-        let weak: Weak<Self> = Arc::downgrade(this);
-        tokio::spawn(async move {
-            while let Some(replicas) = weak.upgrade() {
-                replicas.look().await;
-                drop(replicas);
-                tokio::time::sleep(INTERVAL).await;
-            }
-        });
+        this.all.iter().for_each(|replica| Pool::keep(&replica.pool));
+        for at in std::iter::once(None).chain((0..this.all.len()).map(Some)) {
+            let weak: Weak<Self> = Arc::downgrade(this);
+            tokio::spawn(async move {
+                while let Some(replicas) = weak.upgrade().filter(|r| !r.primary.is_closed()) {
+                    match at.and_then(|i| replicas.all.get(i)) {
+                        Some(replica) => replicas.look_at(replica).await,
+                        None => replicas.look_at_primary().await,
+                    }
+                    drop(replicas);
+                    tokio::time::sleep(INTERVAL).await;
+                }
+            });
+        }
     }
 
-    /// Asks everybody once.
-    pub(crate) async fn look(&self) {
+    async fn look_at_primary(&self) {
         let asked = Instant::now();
         // A primary that does not answer leaves the notes as they are: everybody grows old.
         if let Ok(rows) = self.primary.rows("ask for the position", Ask::Prepared(PRIMARY, &[])).await
             && let Ok((at, timeline)) = position(&rows)
         {
-            let mut marks = locked(&self.marks);
-            if marks.timeline != timeline {
-                *marks = Marks { timeline, noted: VecDeque::new() };
-            }
-            marks.noted.push_back((asked, at));
-            if marks.noted.len() > MAX_MARKS {
-                marks.noted.pop_front();
-            }
+            self.note(asked, at, timeline);
         }
-        futures_util::future::join_all(self.all.iter().map(|r| self.look_at(r))).await;
+    }
+
+    fn note(&self, asked: Instant, at: u64, timeline: i64) {
+        let mut marks = locked(&self.marks);
+        if marks.timeline != timeline {
+            *marks = Marks { timeline, noted: VecDeque::new() };
+            // What they had was of another log.
+            self.all.iter().for_each(|replica| *locked(&replica.has) = None);
+        }
+        marks.noted.push_back((asked, at));
+        if marks.noted.len() > MAX_MARKS {
+            marks.noted.pop_front();
+        }
     }
 
     async fn look_at(&self, replica: &Replica) {
-        let rows = replica.pool.rows("ask a replica for its position", Ask::Prepared(REPLICA, &[])).await;
+        let mut answer = pin!(replica.pool.rows("ask a replica for its position", Ask::Prepared(REPLICA, &[])));
+        let rows = match tokio::time::timeout(PATIENCE, &mut answer).await {
+            Ok(rows) => rows,
+            Err(_) => {
+                *locked(&replica.has) = None;
+                answer.await
+            }
+        };
         let replayed = rows.and_then(|rows| {
             let follows = rows.first().and_then(|r| r.try_get(2).ok()).unwrap_or(false);
             follows.then(|| position(&rows)).transpose()
         });
-        let has = match replayed {
-            Ok(Some((replayed, timeline))) => {
-                let marks = locked(&self.marks);
-                let known = marks.noted.iter().rev().filter(|_| marks.timeline == timeline);
-                known.filter(|(_, at)| *at <= replayed).map(|(asked, _)| *asked).next()
-            }
-            // Not there, or a primary of its own by now: left out until it follows again.
-            Ok(None) | Err(_) => None,
-        };
+        // Not there, or a primary of its own by now: left out until it follows again.
+        self.found(replica, replayed.ok().flatten());
+    }
+
+    /// What a replica has replayed. Nobody changes the notes before that is known.
+    fn found(&self, replica: &Replica, replayed: Option<(u64, i64)>) {
+        let marks = locked(&self.marks);
+        let has = replayed.and_then(|(replayed, timeline)| {
+            let known = marks.noted.iter().rev().filter(|_| marks.timeline == timeline);
+            known.filter(|(_, at)| *at <= replayed).map(|(asked, _)| *asked).next()
+        });
         *locked(&replica.has) = has;
     }
 
@@ -121,20 +161,26 @@ impl Replicas {
         *locked(&self.wrote) = Some(Instant::now());
     }
 
-    /// The least busy replica that is at most this old, and has all that this process wrote.
+    /// Of the replicas that are at most this old, and have all that this process wrote, the one whose turn it is.
     pub(crate) fn choose(&self, staleness: Duration) -> Option<&Arc<Pool>> {
         let now = Instant::now();
         let wrote = *locked(&self.wrote);
-        let fresh = self.all.iter().filter(|r| {
-            locked(&r.has).is_some_and(|has| {
+        let is_fresh = |replica: &Replica| {
+            locked(&replica.has).is_some_and(|has| {
                 now.saturating_duration_since(has) <= staleness && wrote.is_none_or(|wrote| has > wrote)
             })
-        });
-        let busy = |r: &&Replica| {
-            let (active, _, waiting) = r.pool.status();
-            active + waiting
         };
-        fresh.min_by_key(busy).map(|r| &r.pool)
+        let fresh = self.all.iter().enumerate().filter(|(_, replica)| is_fresh(replica));
+        let candidates: Vec<Candidate> = fresh
+            .map(|(index, replica)| {
+                let Status { active, waiting, .. } = replica.pool.status();
+                Candidate { index, load: active + waiting, weight: replica.pool.weight }
+            })
+            .collect();
+        let index = locked(&self.turns).take(&candidates)?;
+        let replica = self.all.get(index)?;
+        replica.asked.fetch_add(1, Ordering::Relaxed);
+        Some(&replica.pool)
     }
 
     /// Leaves a replica out until it was looked at again.
@@ -149,6 +195,16 @@ impl Replicas {
         (self.all.len(), self.all.iter().filter(|r| locked(&r.has).is_some()).count())
     }
 
+    /// Each of them, in the order of the options.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Seen<'_>> {
+        self.all.iter().map(|replica| Seen {
+            place: &replica.pool.place,
+            weight: replica.pool.weight,
+            follows: locked(&replica.has).is_some(),
+            asked: replica.asked.load(Ordering::Relaxed),
+        })
+    }
+
     pub(crate) fn close(&self) {
         self.all.iter().for_each(|r| r.pool.close());
     }
@@ -161,4 +217,104 @@ fn position(rows: &[Row]) -> Result<(u64, i64)> {
         Some((u64::from(at), r.try_get(1).ok()?))
     });
     found.ok_or_else(|| damaged("a position in the log cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PostgresOptions;
+    use crate::tls::connector;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Replicas of these weights, that nobody connects to.
+    fn replicas(weights: &[u16]) -> Replicas {
+        let options = Arc::new(PostgresOptions::default());
+        let primary = options.target("u@localhost:1/d").unwrap();
+        let tls = connector(&options, primary.verify).unwrap();
+        let pool = |target: &crate::config::Target| Arc::new(Pool::new(target, tls.clone(), options.clone()).unwrap());
+        let each = weights.iter().enumerate().map(|(n, weight)| {
+            let endpoint = format!("localhost:{}?weight={weight}", n + 2);
+            pool(&options.replica(&primary, &endpoint).unwrap())
+        });
+        Replicas::new(pool(&primary), each.collect())
+    }
+
+    /// How often each was chosen.
+    fn shares(replicas: &Replicas, staleness: Duration, times: usize) -> Vec<u64> {
+        let before: Vec<u64> = replicas.each().map(|r| r.asked).collect();
+        for _ in 0..times {
+            replicas.choose(staleness);
+        }
+        replicas.each().zip(before).map(|(r, before)| r.asked - before).collect()
+    }
+
+    fn have(replicas: &Replicas, at: &[Option<Instant>]) {
+        replicas.all.iter().zip(at).for_each(|(replica, at)| *locked(&replica.has) = *at);
+    }
+
+    #[tokio::test]
+    async fn the_fresh_ones_share_the_reads_by_weight_and_the_others_have_none() {
+        let replicas = replicas(&[3, 1, 2]);
+        assert_eq!(shares(&replicas, HOUR, 10), [0, 0, 0], "nothing is known of them");
+        let now = Instant::now();
+        let old = now.checked_sub(Duration::from_secs(60)).unwrap();
+        have(&replicas, &[Some(now), Some(now), Some(now)]);
+        assert_eq!(shares(&replicas, HOUR, 60), [30, 10, 20]);
+        // One that lags is for who allows that much, and for nobody else.
+        have(&replicas, &[Some(old), Some(now), Some(now)]);
+        assert_eq!(shares(&replicas, Duration::from_secs(30), 30), [0, 10, 20]);
+        assert_eq!(shares(&replicas, HOUR, 60), [30, 10, 20]);
+        assert_eq!(shares(&replicas, Duration::ZERO, 10), [0, 0, 0]);
+        // Nor has anybody one that lacks what was written here.
+        have(&replicas, &[Some(old), Some(now), None]);
+        *locked(&replicas.wrote) = Some(old);
+        assert_eq!(shares(&replicas, HOUR, 10), [0, 10, 0]);
+        replicas.wrote();
+        assert_eq!(shares(&replicas, HOUR, 10), [0, 0, 0]);
+        have(&replicas, &[Some(Instant::now()), Some(old), None]);
+        assert_eq!(shares(&replicas, HOUR, 10), [10, 0, 0]);
+        let first = replicas.choose(HOUR).unwrap().clone();
+        replicas.distrust(&first);
+        assert!(replicas.choose(HOUR).is_none());
+        assert_eq!(replicas.counts(), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_busy_is_spared() {
+        let replicas = replicas(&[1, 1]);
+        have(&replicas, &[Some(Instant::now()); 2]);
+        // A call that makes a connection which does not come about while nobody polls it.
+        let busy = replicas.all[0].pool.clone();
+        let mut call = pin!(busy.get());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+        assert_eq!(busy.status(), Status { active: 1, idle: 0, waiting: 0 });
+        assert_eq!(shares(&replicas, HOUR, 10), [0, 10]);
+    }
+
+    #[tokio::test]
+    async fn positions_are_compared_within_one_timeline() {
+        let replicas = replicas(&[1]);
+        let replica = &replicas.all[0];
+        let has = |replayed| {
+            replicas.found(replica, replayed);
+            *locked(&replica.has)
+        };
+        let (first, second) = (Instant::now(), Instant::now() + Duration::from_millis(1));
+        replicas.note(first, 100, 1);
+        replicas.note(second, 200, 1);
+        assert_eq!(has(Some((99, 1))), None);
+        assert_eq!(has(Some((100, 1))), Some(first));
+        assert_eq!(has(Some((199, 1))), Some(first));
+        assert_eq!(has(Some((200, 1))), Some(second));
+        assert_eq!(has(None), None);
+        assert_eq!(has(Some((500, 2))), None, "a log of which we know nothing");
+        assert_eq!(has(Some((500, 1))), Some(second));
+        // Another primary: what was known of the replica is void at once, and so is its higher position.
+        replicas.note(second, 150, 2);
+        assert_eq!(*locked(&replica.has), None);
+        assert_eq!(has(Some((500, 1))), None);
+        assert_eq!(has(Some((150, 2))), Some(second));
+    }
 }

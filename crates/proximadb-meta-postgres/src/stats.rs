@@ -1,4 +1,4 @@
-//! Statistics: every number is counted when it is asked for.
+//! Statistics: every number is counted when it is asked for; the pool's before that, which takes a connection of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +13,7 @@ use crate::types::Instant;
 
 pub(crate) async fn read(driver: &PostgresDriver, call: &Call) -> Result<BackendStats> {
     let prefix = &driver.texts.prefix;
+    let pool = driver.pool.status();
     // One statement, and so one state: the mark of a restore, records, expired ones, namespaces (by steps through the index),
     // bytes of the table, bytes of its indexes.
     let text = format!(
@@ -41,17 +42,16 @@ pub(crate) async fn read(driver: &PostgresDriver, call: &Call) -> Result<Backend
     stats.collections = Some(Measured::exact(records.saturating_sub(expired)));
     stats.namespaces = Some(Measured::exact(namespaces));
     stats.storage_bytes = Some(Measured::exact(table + indexes));
-    let (active, idle, waiting) = driver.pool.status();
     let of = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
     let progress = &driver.writer.progress;
     let numbers = [
         ("committed_units", of(&progress.units)),
         ("commits", of(&progress.commits)),
         ("index_bytes", indexes),
-        ("pool_active", active as u64),
-        ("pool_idle", idle as u64),
+        ("pool_active", pool.active as u64),
+        ("pool_idle", pool.idle as u64),
         ("pool_max", driver.options.pool_size as u64),
-        ("pool_waiting", waiting as u64),
+        ("pool_waiting", pool.waiting as u64),
         ("table_bytes", table),
         ("write_retries", of(&progress.retries)),
     ];

@@ -159,6 +159,27 @@ async fn a_caller_that_goes_away_leaves_no_transaction_and_a_good_pool() {
 }
 
 #[tokio::test]
+async fn a_reader_that_goes_away_leaves_nobody_waiting_for_its_statement() {
+    let schema = fresh();
+    let (address, mut options) = settings(&schema);
+    options.pool_size = 1;
+    let catalog = proximadb_meta_postgres::open_with(&address, options).await.unwrap().into_backend();
+    let mut raw = fixture::raw().await.unwrap();
+    let transaction = raw.transaction().await.unwrap();
+    let lock = format!("LOCK TABLE {}.collections IN ACCESS EXCLUSIVE MODE", schema.0);
+    transaction.batch_execute(&lock).await.unwrap();
+    let gone = tokio::time::timeout(Duration::from_millis(500), catalog.get_collection("id-a")).await;
+    assert!(gone.is_err(), "it waits for the lock");
+    // What touches another table, on the one connection that there may be; within less than a statement may take.
+    let looked = catalog.schema(proximadb_meta_core::report::SchemaAction::Status);
+    let looked = tokio::time::timeout(Duration::from_secs(15), looked).await.expect("nobody is in its way");
+    assert!(looked.unwrap().pending.is_empty());
+    transaction.rollback().await.unwrap();
+    assert!(catalog.get_collection("id-a").await.unwrap().is_none());
+    catalog.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn connections_that_the_server_ends_are_replaced() {
     let schema = fresh();
     let (address, mut options) = settings(&schema);
@@ -260,6 +281,96 @@ async fn a_full_pool_is_told_and_counted() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_connection_is_counted() {
+    let schema = fresh();
+    let (address, mut options) = settings(&schema);
+    options.pool_size = 2;
+    let catalog = proximadb_meta_postgres::open_with(&address, options).await.unwrap().into_backend();
+    assert_eq!((number(&catalog, "pool_active").await, number(&catalog, "pool_idle").await), (0, 1));
+    let mut raw = fixture::raw().await.unwrap();
+    let transaction = raw.transaction().await.unwrap();
+    let lock = format!("LOCK TABLE {}.collections IN ACCESS EXCLUSIVE MODE", schema.0);
+    transaction.batch_execute(&lock).await.unwrap();
+    // Polled one after the other, each as far as the pool.
+    let (read, stats, ()) = tokio::join!(
+        futures_util::future::join_all((0..5).map(|_| catalog.get_collection("id-a"))),
+        catalog.get_stats(),
+        async { transaction.rollback().await.unwrap() },
+    );
+    assert!(read.into_iter().all(|found| found.unwrap().is_none()));
+    let (stats, mut counted) = (stats.unwrap(), Vec::new());
+    for name in ["pool_active", "pool_idle", "pool_waiting", "pool_max"] {
+        counted.push(stats.more.iter().find(|s| s.name == name).map(|s| s.value.value).unwrap());
+    }
+    // One reads, one makes a connection, and there is none for the other three.
+    assert_eq!(counted, [2, 0, 3, 2]);
+    assert_eq!((number(&catalog, "pool_active").await, number(&catalog, "pool_waiting").await), (0, 0));
+    catalog.close().await.unwrap();
+}
+
+/// Waits until the server has so many connections of an application that began before an instant of its own.
+async fn until_connections(application: &str, before: &str, wanted: impl Fn(i64) -> bool) {
+    let raw = fixture::raw().await.expect("the test can go on");
+    let text =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND backend_start < $2::text::timestamptz";
+    let counted = async {
+        loop {
+            let row = raw.query_one(text, &[&application, &before]).await.expect("the server answers");
+            if wanted(row.get(0)) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), counted).await.expect("within a minute");
+}
+
+#[tokio::test]
+async fn connections_are_kept_ready_and_closed_when_idle_or_old() {
+    let schema = fresh();
+    let (address, mut options) = settings(&schema);
+    options.application_name = schema.0.clone();
+    options.pool_size = 6;
+    options.pool_min_idle = 2;
+    options.idle_timeout = Duration::from_millis(200);
+    let catalog = proximadb_meta_postgres::open_with(&address, options.clone()).await.unwrap().into_backend();
+    until_connections(&schema.0, "infinity", |n| n == 2).await;
+    // Six at a time need six; afterwards they are more than are kept.
+    let mut raw = fixture::raw().await.unwrap();
+    let transaction = raw.transaction().await.unwrap();
+    let lock = format!("LOCK TABLE {}.collections IN ACCESS EXCLUSIVE MODE", schema.0);
+    transaction.batch_execute(&lock).await.unwrap();
+    let reads = futures_util::future::join_all((0..6).map(|_| catalog.get_collection("id-a")));
+    let (read, ()) = tokio::join!(reads, async {
+        until_connections(&schema.0, "infinity", |n| n == 6).await;
+        transaction.rollback().await.unwrap();
+    });
+    assert!(read.into_iter().all(|found| found.unwrap().is_none()));
+    // Also where somebody goes on to read, which needs one beside the two that stay.
+    let trickle = async {
+        loop {
+            assert!(catalog.get_collection("id-a").await.unwrap().is_none());
+        }
+    };
+    tokio::select! {
+        () = until_connections(&schema.0, "infinity", |n| n <= 3) => {}
+        () = trickle => {}
+    }
+    catalog.close().await.unwrap();
+    until_connections(&schema.0, "infinity", |n| n == 0).await;
+    // Old ones are replaced, whether somebody uses them or not.
+    options.idle_timeout = Duration::from_secs(3600);
+    options.max_lifetime = Duration::from_millis(200);
+    let catalog = proximadb_meta_postgres::open_with(&address, options).await.unwrap().into_backend();
+    until_connections(&schema.0, "infinity", |n| n >= 2).await;
+    let now: String = raw.query_one("SELECT clock_timestamp()::text", &[]).await.unwrap().get(0);
+    until_connections(&schema.0, &now, |n| n == 0).await;
+    until_connections(&schema.0, "infinity", |n| n >= 2).await;
+    assert!(catalog.get_collection("id-a").await.unwrap().is_none());
+    catalog.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_statement_has_an_end() {
     let schema = fresh();
     let (address, mut options) = settings(&schema);
@@ -353,5 +464,37 @@ async fn a_missing_tool_is_told_before_anything_begins() {
     assert_eq!(e.kind(), ErrorKind::Config, "{e:?}");
     assert!(e.hint().is_some_and(|h| h.contains("postgres_tools")), "{e:?}");
     assert!(!place.exists());
+    catalog.close().await.unwrap();
+}
+
+/// Everybody on the machine reads the arguments of a process; its environment, only who may.
+#[tokio::test]
+async fn no_tool_has_the_password_among_its_arguments() {
+    let (schema, dir) = (fresh(), tempfile::tempdir().unwrap());
+    let (address, mut options) = settings(&schema);
+    let config: tokio_postgres::Config = format!("postgresql://{address}").parse().unwrap();
+    let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
+    let own = std::env::var_os("PXMETA_TEST_POSTGRES_BIN").map(std::path::PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places: Vec<_> = own.into_iter().chain(std::env::split_paths(&path)).collect();
+    let told = dir.path().join("told");
+    for tool in ["pg_dump", "pg_restore"] {
+        let real = places.iter().map(|p| p.join(tool)).find(|p| p.is_file()).unwrap();
+        let (told, real, script) = (told.display(), real.display(), dir.path().join(tool));
+        let text = format!("#!/bin/sh\nprintf '%s\\n' {tool} \"$@\" >> '{told}'\nexec '{real}' \"$@\"\n");
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    }
+    options.tools = Some(dir.path().to_owned());
+    let catalog = proximadb_meta_postgres::open_with(&address, options).await.unwrap().into_backend();
+    catalog.create_collection(record("a")).await.unwrap();
+    let location = dir.path().join("backups");
+    let location = location.to_str().unwrap();
+    let made = catalog.backup(location, native()).await.unwrap();
+    catalog.restore(&made.id, location, RestoreOptions::replacing()).await.unwrap();
+    let told = std::fs::read_to_string(&told).unwrap();
+    assert!(told.contains("pg_dump\n--format=custom") && told.contains("pg_restore\n--data-only"), "{told}");
+    assert!(!password.is_empty() && !told.contains(&password), "the password is among them");
+    assert!(!told.contains(address.split('@').next().unwrap()), "what stands in the address is");
     catalog.close().await.unwrap();
 }

@@ -95,6 +95,7 @@ async fn check(catalog: &Arc<dyn MetadataBackend>, told: &Told) -> (usize, usize
         match answer {
             Ok(()) => assert!(is_there, "batch {name} was acknowledged, and is lost"),
             Err(e) if e.retry() == Retry::UnknownOutcome => {
+                assert!(e.hint().is_some_and(|h| h.contains("it may have been done")), "{e:?}");
                 there += usize::from(is_there);
                 absent += usize::from(!is_there);
             }

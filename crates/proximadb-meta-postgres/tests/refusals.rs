@@ -4,7 +4,8 @@ mod fixture;
 
 use std::time::{Duration, Instant};
 
-use proximadb_meta_core::{Error, ErrorKind, Retry};
+use proximadb_meta_core::report::SchemaAction;
+use proximadb_meta_core::{BackendRegistry, Error, ErrorKind, MetadataBackendConfig, Retry};
 use proximadb_meta_postgres::{PostgresOptions, TlsMode};
 use proximadb_meta_testkit::fault::{Direction, Fault, FaultProxy, Script};
 use tokio::net::TcpListener;
@@ -50,7 +51,7 @@ async fn what_is_wrong_with_the_address_is_told() {
     let e = refused(&format!("{user}:hunter2@{host}/{database}"), options.clone()).await;
     check(&e, ErrorKind::Unauthenticated, "password authentication failed", "check user and password");
     let e = refused(&format!("{user}@{host}/{database}"), options.clone()).await;
-    check(&e, ErrorKind::Config, "password", "");
+    check(&e, ErrorKind::Config, "password missing", "password=env:NAME");
     let (rest, _) = address.rsplit_once('/').unwrap();
     let e = refused(&format!("{rest}/no_such_database"), options.clone()).await;
     check(&e, ErrorKind::Config, "no_such_database", "create the database");
@@ -102,6 +103,41 @@ async fn an_open_that_is_half_answered_ends() {
     };
     assert!(opened >= 1500, "TLS alone takes more than {opened} bytes");
     assert_eq!(proxy.counts().accepted, 1 + opened / 500);
+}
+
+/// The same for who looks before anything is opened: doctor, and what the layout is.
+#[tokio::test]
+async fn a_look_that_is_half_answered_ends() {
+    let (_, address, options) = parts();
+    let _guard = fixture::Schema(options.schema.clone());
+    proximadb_meta_postgres::open_with(&address, options.clone()).await.unwrap();
+    let registry = BackendRegistry::new();
+    proximadb_meta_postgres::register(&registry).unwrap();
+    let proxy = FaultProxy::start(fixture::resolved(&address), Script::clean()).unwrap();
+    let through = fixture::via(&address, proxy.address());
+    let root = options.root_certificate.clone().map(|p| format!("&sslrootcert={}", p.display())).unwrap_or_default();
+    let uri = format!(
+        "postgresql://{through}?schema={}&sslmode=prefer&connect_timeout=0.3&timeout_seconds=0.3{root}",
+        options.schema
+    );
+    // The certificate is of the name.
+    let uri = uri.replace("127.0.0.1", "localhost");
+    let config = MetadataBackendConfig::from_uri(&uri, &registry).unwrap();
+    let (mut silent, patience) = (0, Duration::from_secs(60));
+    for after in (0..).step_by(1000) {
+        proxy.set_script(Fault::HalfOpen { direction: Direction::Down, after });
+        let report = tokio::time::timeout(patience, registry.schema(&config, SchemaAction::Status)).await;
+        let report = report.expect("it ends");
+        let looked = tokio::time::timeout(patience, registry.examine(&config)).await.expect("it ends").unwrap();
+        if let Err(e) = &report {
+            silent += 1;
+            assert_eq!((e.kind(), e.retry()), (ErrorKind::Timeout, Retry::Safe), "after {after}: {e:?}");
+        }
+        if report.is_ok() && looked.len() > 1 {
+            break;
+        }
+    }
+    assert!(silent > 1, "{silent}");
 }
 
 #[tokio::test]

@@ -101,12 +101,16 @@ async fn a_dead_replica_costs_nothing_but_itself_and_a_bad_address_is_refused() 
     let findings = catalog.diagnose().await.unwrap();
     let replicas = findings.iter().find(|f| f.subject == "replicas").unwrap();
     assert_eq!(replicas.found, "0 of 1 follow");
+    let dead = findings.iter().find(|f| f.subject == format!("replica {closed}")).unwrap();
+    assert_eq!(dead.found, "does not follow, weight 1, asked 0 times");
     catalog.close().await.unwrap();
-    for bad in ["user:hunter2@h:1", "h:port", "h/db", ""] {
+    for bad in ["user:hunter2@h:1", "h:port", "h/db", "", "h:1?weight=0"] {
         let (address, mut options) = fixture::server().unwrap();
         options.schema = schema.0.clone();
         options.replicas = vec![bad.to_owned()];
         let e = proximadb_meta_postgres::open_with(&address, options).await.unwrap_err();
         assert_eq!(e.kind(), ErrorKind::Config, "{bad}: {e:?}");
+        assert!(e.hint().is_some_and(|h| h.contains("host:5432")), "{bad}: {e:?}");
+        assert!(!format!("{e:?}").contains("hunter2"), "{e:?}");
     }
 }

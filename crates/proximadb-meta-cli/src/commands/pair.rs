@@ -95,10 +95,11 @@ impl Opened {
     }
 }
 
-/// Where an address leads, by whatever scheme and name.
-fn place(address: &Address) -> (MetadataBackendType, PathBuf) {
+/// Where an address leads, by whatever scheme and name. A database holds a catalog in each of its schemas.
+fn place(address: &Address) -> (MetadataBackendType, PathBuf, Option<String>) {
     let config = address.config();
+    let schema = config.option("schema").map(ToString::to_string);
     let location = PathBuf::from(config.location());
     let canonical = if address.is_path() { location.canonicalize().ok() } else { None };
-    (config.backend_type().clone(), canonical.unwrap_or(location))
+    (config.backend_type().clone(), canonical.unwrap_or(location), schema)
 }

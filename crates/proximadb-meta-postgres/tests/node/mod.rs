@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -16,7 +16,7 @@ use tokio_postgres::{Client, NoTls};
 
 /// As whom it runs where the test is root's: PostgreSQL refuses to be.
 const OTHER: &str = "postgres";
-const USER: &str = "app";
+pub(crate) const USER: &str = "app";
 /// Loopback only, and gone with the test.
 const PASSWORD: &str = "of-a-throw-away-server";
 
@@ -93,6 +93,14 @@ impl Place {
         run(made.args(["--auth-host=password", "--auth-local=reject", "--pwfile"]).arg(&secret))?;
         node.configure(&format!("{SETTINGS}{settings}"))?;
         Ok(node)
+    }
+
+    /// A file among the data of a server, for nobody else's eyes.
+    pub(crate) fn write(&self, node: &Node, name: &str, text: &str) -> Result<()> {
+        let path = node.data.join(name);
+        std::fs::write(&path, text).map_err(failed)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        self.give(&path)
     }
 
     /// A standby of a running server, a copy of it as it is now.
