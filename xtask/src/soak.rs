@@ -8,8 +8,10 @@ use crate::test::{build, report, watch};
 
 /// Kills of an importing process.
 const ROUNDS: u64 = 200;
-/// Records of the round trip through the command line.
+/// Records of the round trip through the command line, of copies, of the tables whose query plans are looked at.
 const RECORDS: u64 = 100_000;
+/// Records of the backup whose memory must stay flat.
+const ARCHIVED: u64 = 1_000_000;
 /// Random scripts on each backend in one pass.
 const SEEDS: u64 = 100_000;
 /// Workloads on the simulated disk in one pass: more than 20 million different crash images.
@@ -60,6 +62,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("plans of the usual filters", &["--test", "plans"]),
     ("differences between backends", &["--test", "*", "ten_differences"]),
     ("copies of colliding catalogs, cut off and resumed", &["--test", "*", "a_plan_is_what_a_copy_does"]),
+    ("query plans of the standard filters", &["--test", "plans"]),
+    ("memory of a backup", &["--test", "memory"]),
+    ("several processes on one store", &["--test", "processes", "at_once"]),
     ("random scripts on Memory and the log", &["--test", "scripts"]),
     ("crashes of the log on the simulated disk", &["--lib", "no_crash_loses"]),
     ("damaged stores, verified and salvaged", &["--lib", "sim::salvage"]),
@@ -95,6 +100,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             command.env("PXMETA_SOAK_SERVER_KILLS", SERVER_KILLS.to_string());
             command.env("PXMETA_SOAK_ROUNDS", plan.rounds.to_string());
             command.env("PXMETA_SOAK_RECORDS", RECORDS.to_string());
+            command.env("PXMETA_SOAK_ARCHIVE_RECORDS", ARCHIVED.to_string());
             command.env("PXMETA_SOAK_COPIES", COPIES.to_string());
             command.env("PXMETA_SOAK_SEEDS", plan.seeds.to_string());
             command.env("PXMETA_SOAK_FIRST", first.to_string());

@@ -101,23 +101,12 @@ fn a_part_goes_into_another_namespace_of_the_same_store() {
 
 #[test]
 fn killed_and_resumed_it_ends_as_if_it_was_not() {
-    let place = filled(40_000);
-    let mut child = place.spawn(&["copy", A, B]);
-    let mut talk = BufReader::new(child.child.stderr.take().expect("stderr"));
-    let mut line = String::new();
-    while !line.contains("copied 10000 so far") {
-        line.clear();
-        assert!(talk.read_line(&mut line).expect("talk") > 0, "it says how far it is");
-    }
-    child.signal(Signal::KILL);
-    assert_eq!(child.child.wait().expect("the child ends").code(), None, "it was killed in the middle");
-    let there: u64 = place.ok(&["count", "--uri", B]).trim().parse().expect("a number");
-    assert!((10_000..40_000).contains(&there) && there.is_multiple_of(500), "{there}");
-    let done = place.run(&["copy", A, B, "--resume", "-o", "json"]);
-    assert_eq!((done.code, counts(&done)), (Some(0), json!([40_000, 0, 0, 0, 0, 0])), "{}", done.err);
-    place.ok(&["diff", A, B]);
-    let again = place.run(&["copy", A, B, "--resume"]);
-    assert!(again.err.contains("nothing to resume") && again.err.contains("left 40000 unchanged"), "{}", again.err);
+    common::kill_and_resume(&filled(40_000), A, B, 40_000);
+}
+
+#[test]
+fn killed_while_it_writes_to_a_database_it_ends_as_if_it_was_not() {
+    common::kill_and_resume(&filled(20_000), A, "sqlite://./b.db", 20_000);
 }
 
 #[test]

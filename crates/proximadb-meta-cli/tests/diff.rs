@@ -70,6 +70,11 @@ fn differences_are_told_with_their_fields() {
         (&json!(47), &json!(1), &json!(1), &json!(2))
     );
     assert_eq!(all["differences"][0]["fields"]["owner"], json!({"a": "me", "b": "you"}));
+    let yaml = place.run(&["diff", A, B, "-o", "yaml"]);
+    assert_eq!((yaml.code, yaml_serde::from_str::<Value>(&yaml.out).expect("YAML")), (Some(8), all.clone()));
+    let none = place.ok(&["diff", A, B, "--fields", "dimension", "--filter", "id = \"demo-0000003\"", "-o", "yaml"]);
+    let none = yaml_serde::from_str::<Value>(&none).expect("YAML");
+    assert_eq!(none, json!({"differences": [], "same": 1, "only_in_a": 0, "only_in_b": 0, "changed": 0}));
     let left = &all["differences"][3];
     assert_eq!(left, &json!({"sign": "+", "id": "left", "name": "left"}));
     let lines = place.run(&["diff", A, B, "-o", "ndjson"]).out;

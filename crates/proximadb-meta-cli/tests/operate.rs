@@ -182,7 +182,7 @@ fn every_format_of_json_is_also_one_of_yaml() {
     let hostile = r#"{"id":"no","name":"1e3","dimension":3,"distance_metric":"null","description":"a: b\n- c\n","config":{"~":[" x","画像",1e300]}}"#;
     assert_eq!(place.feed(hostile, &["import", "-"]).code, Some(0));
     let yaml = |text: &str| -> Value { yaml_serde::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}")) };
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 18] = [
         &["ls"],
         &["ls", "--limit", "2"],
         &["ls", "--filter", "id = nobody"],
@@ -198,6 +198,9 @@ fn every_format_of_json_is_also_one_of_yaml() {
         &["wal", "verify", "data/metadata"],
         &["import", "/dev/null"],
         &["rm", "--filter", "owner = nobody", "--yes"],
+        &["digest"],
+        &["digest", "--depth", "1"],
+        &["copy", "file://./data/metadata", "memory://"],
     ];
     for command in commands {
         let of = |format: &str| place.ok(&[command, &["-o", format] as &[_]].concat());

@@ -186,7 +186,7 @@ fn a_format_that_a_command_lacks_is_refused() {
     let place = place(1);
     let all = ["table", "json", "ndjson", "csv", "name"];
     // YAML is where JSON is; what it says has a test of its own.
-    let commands: [(&[&str], &[&str]); 18] = [
+    let commands: [(&[&str], &[&str]); 19] = [
         (&["ls"], &all),
         (&["get", "demo-0000000"], &all),
         (&["backends"], &all),
@@ -200,6 +200,7 @@ fn a_format_that_a_command_lacks_is_refused() {
         (&["import", "/dev/null"], &all[..3]),
         (&["rm", "--filter", "owner = nobody", "--yes"], &["table", "json", "ndjson", "name"]),
         (&["doctor"], &all[..4]),
+        (&["digest"], &all[..4]),
         (&["maintain"], &all[..4]),
         (&["schema", "status"], &all[..3]),
         (&["completions", "bash"], &all[..1]),

@@ -1,6 +1,7 @@
 //! What a backend says of itself: descriptor, health, statistics, backups, the plan of a query, its layout, findings.
 
 mod finding;
+mod room;
 mod schema;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::finding::{Finding, Quantity, Severity};
+pub use self::room::{Room, RoomNeeded};
 pub use self::schema::{AppliedMigration, PendingMigration, SchemaAction, SchemaReport, StoreFormat};
 use crate::filter::Filter;
 use crate::time::Timestamp;

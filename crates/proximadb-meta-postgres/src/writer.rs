@@ -24,8 +24,11 @@ use crate::statements::Statements;
 const MAX_UNITS: usize = 512;
 /// A group that has this many writes takes no further unit.
 const MAX_WRITES: usize = 10_000;
-/// How often a group is tried when somebody is in the way, or the connection turns out to be broken.
-const MAX_ATTEMPTS: u32 = 10;
+/// How often a group is tried when somebody is in the way: with the pauses some seconds. Serializable transactions of eight busy
+/// processes are refused every second time.
+const MAX_CONFLICTS: u32 = 50;
+/// How often a group is tried when the connection turns out to be broken.
+const MAX_LOSSES: u32 = 10;
 
 type Answer = Result<Applied>;
 type Waiting = (Unit, oneshot::Sender<Answer>);
@@ -198,7 +201,8 @@ impl Writer {
     async fn attempts(&self, units: &[&Unit]) -> std::result::Result<Vec<Answer>, Failure> {
         let mut answers: Vec<Option<Answer>> = vec![None; units.len()];
         let mut fast = self.isolation == Isolation::ReadCommitted;
-        for attempt in 1.. {
+        let mut vain = InVain::default();
+        loop {
             let open: Vec<usize> = (0..units.len()).filter(|i| answers.get(*i).is_some_and(Option::is_none)).collect();
             let left: Vec<&Unit> = open.iter().filter_map(|i| units.get(*i).copied()).collect();
             if left.is_empty() {
@@ -215,9 +219,9 @@ impl Writer {
                         }
                     }
                 }
-                Err(Failure::Contention(_) | Failure::Lost(_)) if attempt < MAX_ATTEMPTS => {
+                Err(failure) if vain.may_go_on(&failure) => {
                     self.progress.retries.fetch_add(1, Ordering::Relaxed);
-                    pause(attempt).await;
+                    pause(vain.conflicts + vain.losses).await;
                 }
                 // What was done for some units stays done: only the others are told.
                 Err(failure) if answers.iter().any(Option::is_some) => {
@@ -286,6 +290,30 @@ impl Writer {
         let committed = commit(client, &self.texts, namespace, &changes);
         self.pool.in_time(committed).await.unwrap_or_else(|| Err(Failure::unknown(silent("commit"))))?;
         Ok(answers)
+    }
+}
+
+/// How often a group was tried in vain.
+#[derive(Default)]
+struct InVain {
+    conflicts: u32,
+    losses: u32,
+}
+
+impl InVain {
+    /// Whether it is tried again after this failure.
+    fn may_go_on(&mut self, failure: &Failure) -> bool {
+        match failure {
+            Failure::Contention(_) => {
+                self.conflicts += 1;
+                self.conflicts < MAX_CONFLICTS
+            }
+            Failure::Lost(_) => {
+                self.losses += 1;
+                self.losses < MAX_LOSSES
+            }
+            _ => false,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Several processes on one schema: made by ten at once and migrated once at every isolation level, written by eight without an
-//! error or a lost count.
+//! error or a lost count, with everything that can be done to a record at once.
 //!
 //! The children are this same binary, called with `child`, what to do, the schema, the isolation level and a number.
 
@@ -12,7 +12,7 @@ use proximadb_meta_core::report::SchemaAction;
 use proximadb_meta_core::{MetadataBackend, Operation, PutIf, Result, StatsDelta};
 use proximadb_meta_postgres::Isolation;
 use proximadb_meta_testkit::CaseResult;
-use proximadb_meta_testkit::processes::{each_name_was_taken_once, record, run, take_names, together, wait};
+use proximadb_meta_testkit::processes::{each_name_was_taken_once, mixed, record, run, take_names, together, wait};
 
 /// Processes that start at the same time on a schema that is not there.
 const STARTERS: u64 = 10;
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         &[
             ("ten_that_start_at_once_migrate_once", start_at_once),
             ("eight_writers_meet_no_error_and_lose_no_count", write_at_once),
+            ("eight_that_do_everything_at_once_agree", everything_at_once),
             ("one_name_goes_to_one_of_eight", one_name),
         ],
     )
@@ -64,6 +65,7 @@ async fn child(work: &str, schema: &str, level: &str, number: u64) -> Result<()>
                 }
             }
         }
+        "mixed" => mixed::child(&*catalog, number).await?,
         _ => take_names(&*catalog, number, STEPS).await?,
     }
     catalog.close().await
@@ -101,6 +103,25 @@ fn write_at_once() -> CaseResult {
         assert_eq!(catalog.count_collections(None).await?, 1 + WRITERS * (2 * STEPS - STEPS.div_ceil(4)));
         Ok(catalog.close().await?)
     })
+}
+
+/// At every isolation level: what one refuses and another lets through is tried again inside.
+fn everything_at_once() -> CaseResult {
+    for (level, _) in LEVELS {
+        let schema = fixture::Schema(fixture::fresh_schema());
+        wait(async {
+            let catalog = open(&schema.0, level).await?;
+            mixed::prepare(&*catalog).await?;
+            Ok(catalog.close().await?)
+        })?;
+        let told = mixed::run(&["mixed", &schema.0, level])?;
+        wait(async {
+            let catalog = open(&schema.0, level).await?;
+            mixed::check(&*catalog, &told).await?;
+            Ok(catalog.close().await?)
+        })?;
+    }
+    Ok(())
 }
 
 fn one_name() -> CaseResult {

@@ -1,13 +1,16 @@
-//! A look over the database: settings, layout, journal, free pages, statistics, who can read the file.
+//! A look over the database: settings, layout, journal, free pages and space, statistics, who can read the file.
+
+use std::path::Path;
 
 use proximadb_meta_core::report::{Finding, SchemaAction};
 use proximadb_meta_core::{Error, Result};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
+use crate::config::SqliteOptions;
 use crate::driver::{SqliteDriver, version};
-use crate::layout;
 use crate::stats::sizes;
+use crate::{layout, room};
 
 /// A journal that is larger, in bytes, was not copied for long.
 const LONG_JOURNAL: u64 = 256 * 1024 * 1024;
@@ -15,7 +18,7 @@ const LONG_JOURNAL: u64 = 256 * 1024 * 1024;
 /// Looks, and changes nothing.
 pub(crate) async fn look(driver: &SqliteDriver) -> Result<Vec<Finding>> {
     let mut connection = driver.readers.connect().await?;
-    Ok(vec![
+    let mut findings = vec![
         Finding::ok("sqlite", version()),
         of_layout(&mut connection).await,
         of_setting(&mut connection, "journal mode", "PRAGMA journal_mode", "wal").await,
@@ -24,8 +27,35 @@ pub(crate) async fn look(driver: &SqliteDriver) -> Result<Vec<Finding>> {
         of_free_pages(&mut connection).await,
         of_statistics(&mut connection).await,
         of_restores(&mut connection).await,
-        of_mode(driver).await,
-    ])
+        of_mode(&driver.path).await,
+    ];
+    findings.extend(of_room(driver, &mut connection).await);
+    Ok(findings)
+}
+
+/// Looks from outside, for a database that does not open.
+pub(crate) async fn examine(path: &Path, options: &SqliteOptions) -> Vec<Finding> {
+    let (Some(database), _) = sizes(path).await else {
+        let fix = "run it as the user that the catalog belongs to, on the machine that holds it";
+        return vec![Finding::note("file", "it cannot be looked at", fix)];
+    };
+    let mut findings = if database == 0 {
+        let fix = "correct the address, or make the catalog with the first write";
+        vec![Finding::problem("file", format!("there is no database {}", path.display()), fix)]
+    } else {
+        vec![Finding::ok("file", format!("{database} bytes")).with_value(database, "bytes"), of_mode(path).await]
+    };
+    findings.extend(room::findings(path, database, options.journal_size_limit).await);
+    findings
+}
+
+async fn of_room(driver: &SqliteDriver, connection: &mut SqliteConnection) -> Vec<Finding> {
+    let limit = number(connection, "PRAGMA journal_size_limit").await;
+    let (database, _) = sizes(&driver.path).await;
+    match limit {
+        Ok(limit) => room::findings(&driver.path, database.unwrap_or(0), limit).await,
+        Err(e) => vec![unread("free space", &e)],
+    }
 }
 
 /// What cannot be looked at is a finding too.
@@ -122,9 +152,9 @@ async fn of_restores(connection: &mut SqliteConnection) -> Finding {
 }
 
 #[cfg(unix)]
-async fn of_mode(driver: &SqliteDriver) -> Finding {
+async fn of_mode(path: &Path) -> Finding {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = driver.path.clone();
+    let path = path.to_owned();
     let meta = tokio::task::spawn_blocking(move || std::fs::metadata(path)).await;
     match meta.map(|m| m.map(|m| m.permissions().mode() & 0o777)) {
         Ok(Ok(mode)) if mode & 0o077 == 0 => Finding::ok("file mode", format!("{mode:o}")),
@@ -136,6 +166,6 @@ async fn of_mode(driver: &SqliteDriver) -> Finding {
 }
 
 #[cfg(not(unix))]
-async fn of_mode(_driver: &SqliteDriver) -> Finding {
+async fn of_mode(_: &Path) -> Finding {
     Finding::ok("file mode", "this system keeps no modes")
 }

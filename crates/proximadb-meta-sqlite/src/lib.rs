@@ -29,6 +29,7 @@ mod maintain;
 mod native;
 mod plugin;
 mod readers;
+mod room;
 mod row;
 mod scan;
 mod schema;

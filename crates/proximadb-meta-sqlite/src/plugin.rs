@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use proximadb_meta_core::config::{OptionSpec, Options};
 use proximadb_meta_core::registry::{BackendPlugin, BackendRegistry, LocationKind};
-use proximadb_meta_core::report::{SchemaAction, SchemaReport};
+use proximadb_meta_core::report::{Finding, SchemaAction, SchemaReport};
 use proximadb_meta_core::{Capabilities, MetadataBackend, MetadataBackendType, Result};
 
 use crate::config::SqliteOptions;
@@ -83,6 +83,11 @@ impl BackendPlugin for SqlitePlugin {
         let path = Path::new(options.rest());
         let report = crate::layout::of_file(path, &settings(&options)?, action).await;
         report.map_err(|e| e.context(path.display()).in_operation("schema", "sqlite"))
+    }
+
+    async fn examine(&self, options: Options) -> Vec<Finding> {
+        let settings = settings(&options).unwrap_or_default();
+        crate::diagnose::examine(Path::new(options.rest()), &settings).await
     }
 }
 

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use proximadb_meta_core::report::{BackupFormat, BackupOptions, RestoreOptions};
+use proximadb_meta_core::report::{BackupFormat, BackupOptions, Finding, RestoreOptions, Severity};
 use proximadb_meta_core::{
-    CallContext, CollectionMetadata, DistanceMetric, ErrorKind, MetadataBackend, Namespace, Operation, PutIf,
-    StatsDelta,
+    BackendRegistry, CallContext, CollectionMetadata, DistanceMetric, ErrorKind, MetadataBackend,
+    MetadataBackendConfig, Namespace, Operation, PutIf, StatsDelta,
 };
+use proximadb_meta_sqlite::SqliteOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -310,4 +311,47 @@ async fn a_handle_on_another_connection_sees_every_write() {
     one.close().await.unwrap();
     assert_eq!(two.count_collections(None).await.unwrap(), 50);
     two.close().await.unwrap();
+}
+
+fn of<'a>(findings: &'a [Finding], subject: &str) -> &'a Finding {
+    findings.iter().find(|f| f.subject == subject).expect("it was looked at")
+}
+
+#[tokio::test]
+async fn little_free_space_is_found_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("catalog.db");
+    // No file system has so much left as this journal may have.
+    let mut options = SqliteOptions::default();
+    options.journal_size_limit = 1 << 60;
+    let catalog = proximadb_meta_sqlite::open_with(&path, options).await.unwrap().into_backend();
+    let findings = catalog.diagnose().await.unwrap();
+    let space = of(&findings, "free space");
+    assert_eq!(space.severity, Severity::Warning, "{space:?}");
+    assert!(space.fix.is_some() && space.found.contains("the journal can take 11529215"), "{space:?}");
+    assert!(space.value.is_some_and(|v| v.unit == "bytes" && v.number > 0), "{space:?}");
+    catalog.close().await.unwrap();
+
+    let catalog = open(&path).await;
+    let space = of(&catalog.diagnose().await.unwrap(), "free space").clone();
+    assert!(!space.found.contains("11529215"), "the limit of this opening: {space:?}");
+    catalog.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_open_is_examined_from_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("catalog.db");
+    let registry = BackendRegistry::new();
+    proximadb_meta_sqlite::register(&registry).unwrap();
+    let config = MetadataBackendConfig::from_uri(&format!("sqlite://{}", path.display()), &registry).unwrap();
+    let missing = registry.examine(&config).await.unwrap();
+    assert_eq!(of(&missing, "file").severity, Severity::Problem);
+    assert!(of(&missing, "free space").value.is_some() && !path.exists(), "{missing:?}");
+    std::fs::write(&path, "something else").unwrap();
+    assert_eq!(refused(&path).await.kind(), ErrorKind::Config);
+    let findings = registry.examine(&config).await.unwrap();
+    assert_eq!(of(&findings, "file").value.map(|v| v.number), Some(14));
+    assert_ne!(of(&findings, "free space").severity, Severity::Problem, "{findings:?}");
+    assert!(!findings.iter().any(|f| f.subject == "file mode" && f.severity == Severity::Problem));
 }

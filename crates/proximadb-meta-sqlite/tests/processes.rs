@@ -1,5 +1,5 @@
 //! Several processes on one file: made by ten at once and migrated once, written by eight without an error or a lost count,
-//! killed again and again. `PXMETA_SOAK_ROUNDS` says how often.
+//! with everything that can be done to a record at once, killed again and again. `PXMETA_SOAK_ROUNDS` says how often.
 //!
 //! The children are this same binary, called with `child`, what to do, and the file.
 
@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use proximadb_meta_core::{Filter, MetadataBackend, Operation, PutIf, Result, StatsDelta};
-use proximadb_meta_testkit::processes::{each_name_was_taken_once, record, run, spawn, take_names, together, wait};
+use proximadb_meta_testkit::processes::{
+    each_name_was_taken_once, mixed, record, run, spawn, take_names, together, wait,
+};
 use proximadb_meta_testkit::scripts::number_from_env;
 use proximadb_meta_testkit::{CaseResult, Failure};
 use tempfile::TempDir;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         &[
             ("ten_that_start_at_once_migrate_once", start_at_once),
             ("eight_writers_meet_no_error_and_lose_no_count", write_at_once),
+            ("eight_that_do_everything_at_once_agree", everything_at_once),
             ("one_name_goes_to_one_of_eight", one_name),
             ("nothing_acknowledged_is_lost_by_kill_9", kill_9),
         ],
@@ -51,6 +54,7 @@ async fn child(work: &str, path: &Path, number: u64) -> Result<()> {
             }
         }
         "name" => take_names(&*catalog, number, STEPS).await?,
+        "mixed" => mixed::child(&*catalog, number).await?,
         // Pairs, each acknowledged by a line; never ends by itself.
         _ => {
             let mut out = std::io::stdout();
@@ -111,6 +115,18 @@ fn write_at_once() -> CaseResult {
         Ok(())
     })?;
     Ok(())
+}
+
+fn everything_at_once() -> CaseResult {
+    let dir = TempDir::new()?;
+    let path = dir.path().join("catalog.db");
+    with(&path, async |catalog| Ok(mixed::prepare(catalog).await?))?;
+    let told = mixed::run(&["mixed", shown(&path)])?;
+    with(&path, async |catalog| {
+        mixed::check(catalog, &told).await?;
+        assert!(catalog.maintain().await?.contains("found no damage"));
+        Ok(())
+    })
 }
 
 fn one_name() -> CaseResult {

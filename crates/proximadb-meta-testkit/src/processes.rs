@@ -1,7 +1,11 @@
 //! Several processes on one store, for backends that declare it: a test binary without a harness whose children are itself.
 //!
-//! [`run`] is its `main`. A trial starts children by [`together`], or one by one by [`spawn`], and looks at the store when they
-//! have ended. What a child does is the backend's to say; a race for names, which any of them can run, is here.
+//! [`run`] is its `main`. A trial starts children by [`together`], or one by one by [`spawn`], or as a [`Talk`] to speak with, and
+//! looks at the store when they have ended. What a child does is the backend's to say; a race for names and [`mixed`] work, which any
+//! of them can run, are here.
+
+pub mod mixed;
+mod talk;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -11,6 +15,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use proximadb_meta_core::{CollectionMetadata, DistanceMetric, ErrorKind, MetadataBackend, Result};
 use tokio::runtime::{Builder, Runtime};
 
+pub use self::talk::{Talk, hear, say};
 use crate::case::{CaseResult, Failure};
 
 /// A test of several processes: its name, and what it does.
@@ -56,9 +61,13 @@ pub fn wait<T>(work: impl Future<Output = CaseResult<T>>) -> CaseResult<T> {
 /// # Errors
 /// When the system starts none.
 pub fn spawn(arguments: &[&str]) -> CaseResult<Child> {
+    Ok(command(arguments)?.stdin(Stdio::null()).spawn()?)
+}
+
+fn command(arguments: &[&str]) -> CaseResult<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(CHILD).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ok(command.spawn()?)
+    command.arg(CHILD).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(command)
 }
 
 /// Runs so many children at once, each with its number behind the arguments.

@@ -1,13 +1,14 @@
 //! Differences are found, all of them, and little is read for few.
 //!
-//! 10,000 records; `PXMETA_SOAK_RECORDS` raises the number.
+//! 10,000 records, also on the server that `PXMETA_TEST_POSTGRES_URL` names; `PXMETA_SOAK_RECORDS` raises the number, and then each
+//! backend is compared with the server in both directions.
 
 mod common;
 
 use std::ops::ControlFlow;
 
 use common::wrapped::Wrapped;
-use common::{Catalog, SCHEMES, fill, many, memory, open, record, root, rounds};
+use common::{Catalog, SCHEMES, fill, many, memory, open, pairs, pairs_with_the_server, record, root, rounds};
 use proximadb_meta::core::{Change, Filter, Operation, StatsDelta};
 use proximadb_meta_transfer::diff::{DiffOptions, DiffReport, Method, Part, diff};
 
@@ -58,31 +59,46 @@ const TEN: [&str; 10] = [
     "- new-1",
 ];
 
+/// Compares new catalogs of two backends, the same at first and then with ten differences.
+async fn reads_little(from: &str, to: &str) {
+    let count = rounds("PXMETA_SOAK_RECORDS", 10_000).max(10_000);
+    let ((a, _a), (b, _b)) = (open(from).await, open(to).await);
+    fill(&a, many(count)).await;
+    fill(&b, many(count)).await;
+    let (lines, report) = told(&a, &b, &DiffOptions::new()).await;
+    assert!(lines.is_empty() && report.is_same() && report.same == count as u64, "{report:?}");
+    assert_eq!((report.records_read, report.entries_read), (0, 0), "equal trees end it");
+    ten_differences(&b).await;
+    let (lines, report) = told(&a, &b, &DiffOptions::new()).await;
+    let heads: Vec<&str> = lines.iter().map(|l| l.split(" [").next().unwrap_or_default()).collect();
+    assert_eq!(heads, TEN, "{from} to {to}");
+    assert!(lines[3].ends_with("[Field(VectorCount)]"), "{lines:?}");
+    assert_eq!((report.only_in_a, report.only_in_b, report.changed), (2, 2, 6));
+    assert_eq!((report.same, report.method), (count as u64 - 8, Method::Digest));
+    // Two records for each that both have, one for the others; of the rest only neighbours in ten leaves of 65,536.
+    assert_eq!(report.records_read, 6 * 2 + 4);
+    let neighbours = 2 * 10 * (count as u64 / 65_536 + 1) * 4;
+    assert!(report.entries_read >= 16 && report.entries_read <= 16 + neighbours, "{report:?}");
+    let (by_list, listed) = told(&a, &Wrapped::without_digest(&b), &DiffOptions::new()).await;
+    assert_eq!((by_list, listed.method), (lines, Method::List));
+    assert_eq!(listed.same, report.same);
+    assert_eq!(listed.records_read, 2 * count as u64);
+    a.close().await.expect("one closes");
+    b.close().await.expect("the other closes");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_differences_are_found_by_reading_little() {
-    let count = rounds("PXMETA_SOAK_RECORDS", 10_000).max(10_000);
-    for (from, to) in SCHEMES.iter().flat_map(|a| SCHEMES.iter().map(move |b| (*a, *b))) {
-        let ((a, _a), (b, _b)) = (open(from).await, open(to).await);
-        fill(&a, many(count)).await;
-        fill(&b, many(count)).await;
-        let (lines, report) = told(&a, &b, &DiffOptions::new()).await;
-        assert!(lines.is_empty() && report.is_same() && report.same == count as u64, "{report:?}");
-        assert_eq!((report.records_read, report.entries_read), (0, 0), "equal trees end it");
-        ten_differences(&b).await;
-        let (lines, report) = told(&a, &b, &DiffOptions::new()).await;
-        let heads: Vec<&str> = lines.iter().map(|l| l.split(" [").next().unwrap_or_default()).collect();
-        assert_eq!(heads, TEN, "{from} to {to}");
-        assert!(lines[3].ends_with("[Field(VectorCount)]"), "{lines:?}");
-        assert_eq!((report.only_in_a, report.only_in_b, report.changed), (2, 2, 6));
-        assert_eq!((report.same, report.method), (count as u64 - 8, Method::Digest));
-        // Two records for each that both have, one for the others; of the rest only neighbours in ten leaves of 65,536.
-        assert_eq!(report.records_read, 6 * 2 + 4);
-        let neighbours = 2 * 10 * (count as u64 / 65_536 + 1) * 4;
-        assert!(report.entries_read >= 16 && report.entries_read <= 16 + neighbours, "{report:?}");
-        let (by_list, listed) = told(&a, &Wrapped::without_digest(&b), &DiffOptions::new()).await;
-        assert_eq!((by_list, listed.method), (lines, Method::List));
-        assert_eq!(listed.same, report.same);
-        assert_eq!(listed.records_read, 2 * count as u64);
+    for (from, to) in pairs() {
+        reads_little(from, to).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_differences_on_a_server_are_found_by_reading_little() {
+    let both_ways = std::env::var_os("PXMETA_SOAK_RECORDS").is_some();
+    for (from, to) in pairs_with_the_server().filter(|(from, to)| both_ways || from < to) {
+        reads_little(from, to).await;
     }
 }
 
@@ -125,8 +141,8 @@ async fn what_was_asked_for_is_compared() {
 
 #[tokio::test]
 async fn a_list_gives_the_digest_of_the_store() {
-    for scheme in SCHEMES {
-        let (a, _dir) = open(scheme).await;
+    for scheme in SCHEMES.iter().chain(&["postgresql"]) {
+        let (a, _place) = open(scheme).await;
         let without = Wrapped::without_digest(&a);
         assert_eq!(root(&without).await, "0".repeat(64));
         fill(&a, many(2500)).await;

@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 use super::pair::{Manner, Pair};
 use crate::args::{self, Format, Global};
 use crate::exit::{DIFFERENT, Result};
-use crate::output::out_error;
+use crate::output::{out_error, text};
 use crate::stop::STOPPED;
 use crate::talk::collections;
-use crate::text::{visible, visible_json};
+use crate::text::visible;
 
 pub(crate) struct Diff {
     pair: Pair,
@@ -94,26 +94,37 @@ impl Printer {
             writeln!(self.out, "{} {}", d.sign(), visible(d.id()))?;
             return fields(d).into_iter().try_for_each(|(part, a, b)| {
                 let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-                let text = format!("    {part}: {} -> {}", shown(a), shown(b));
-                writeln!(self.out, "{}", visible(&text))
+                let line = format!("    {part}: {} -> {}", shown(a), shown(b));
+                writeln!(self.out, "{}", visible(&line))
             });
         }
         let before = match (self.format, self.told) {
             (Format::Json, 0) => "{\"differences\":[\n",
             (Format::Json, _) => ",\n",
+            (Format::Yaml, 0) => "differences:\n",
             _ => "",
         };
         self.told += 1;
-        let json = object(d).to_string();
-        let json = if self.to_terminal { visible_json(json) } else { json };
-        let end = if self.format == Format::Json { "" } else { "\n" };
-        write!(self.out, "{before}{json}{end}")
+        let object = object(d);
+        // An item of a list is a list of one.
+        let object = if self.format == Format::Yaml { json!([object]) } else { object };
+        let text = text(&object, self.format, self.to_terminal)?;
+        let text = if self.format == Format::Json { text.trim_end() } else { text.as_str() };
+        write!(self.out, "{before}{text}")
     }
 
     fn finish(mut self, report: &DiffReport) -> Result<()> {
         let end = |p: &mut Self| {
             if let Some(e) = p.failed.take() {
                 return Err(e);
+            }
+            if p.format == Format::Yaml {
+                let empty = if p.told == 0 { "differences: []\n" } else { "" };
+                let counts = json!({
+                    "same": report.same, "only_in_a": report.only_in_a, "only_in_b": report.only_in_b,
+                    "changed": report.changed,
+                });
+                write!(p.out, "{empty}{}", text(&counts, p.format, p.to_terminal)?)?;
             }
             if p.format == Format::Json {
                 let before = if p.told == 0 { "{\"differences\":[" } else { "\n" };

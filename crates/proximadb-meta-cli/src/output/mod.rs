@@ -14,7 +14,7 @@ pub(crate) use ranked::ranked;
 pub(crate) use records::Printer;
 pub(crate) use report::Report;
 pub(crate) use table::Table;
-pub(crate) use value::value;
+pub(crate) use value::{text, value};
 
 use crate::exit::{Failure, Result};
 

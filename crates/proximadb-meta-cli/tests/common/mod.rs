@@ -207,6 +207,36 @@ pub(crate) fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
+/// Kills a copy of so many records, more than 10,000, in the middle, and resumes it.
+pub(crate) fn kill_and_resume(place: &Place, from: &str, to: &str, records: u64) {
+    let mut child = place.spawn(&["copy", from, to]);
+    let mut talk = BufReader::new(child.child.stderr.take().expect("stderr"));
+    let mut line = String::new();
+    while !line.contains("copied 10000 so far") {
+        line.clear();
+        assert!(talk.read_line(&mut line).expect("talk") > 0, "it says how far it is");
+    }
+    child.signal(Signal::KILL);
+    assert_eq!(child.child.wait().expect("the child ends").code(), None, "it was killed in the middle");
+    let there: u64 = place.ok(&["count", "--uri", to]).trim().parse().expect("a number");
+    assert!((10_000..records).contains(&there) && there.is_multiple_of(500), "{there}");
+    let done = place.run(&["copy", from, to, "--resume", "-o", "json"]);
+    let report = json(&done.out);
+    assert_eq!(
+        (done.code, &report["created"], &report["end"]),
+        (Some(0), &records.into(), &"complete".into()),
+        "{}",
+        done.err
+    );
+    for other in ["overwritten", "unchanged", "skipped", "removed", "conflicts", "left"] {
+        assert_eq!(report[other], 0, "{report}");
+    }
+    place.ok(&["diff", from, to]);
+    let again = place.run(&["copy", from, to, "--resume"]);
+    let unchanged = format!("left {records} unchanged");
+    assert!(again.err.contains("nothing to resume") && again.err.contains(&unchanged), "{}", again.err);
+}
+
 /// A number that a longer run raises through the environment.
 pub(crate) fn rounds(variable: &str, default: usize) -> usize {
     match std::env::var(variable) {

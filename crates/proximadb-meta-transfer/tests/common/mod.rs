@@ -14,18 +14,49 @@ pub(crate) type Catalog = Arc<dyn MetadataBackend>;
 /// The time at which records begin to be made.
 const START: i64 = 1_700_000_000_000_000;
 
+/// The scheme of the backend that needs a server.
+const SERVER: &str = "postgresql";
+
 /// Every backend that can be opened here, by its scheme. An address is made for each catalog anew.
 pub(crate) const SCHEMES: &[&str] = &["memory", "file", "sqlite"];
 
+/// Every backend to each that needs no server.
+pub(crate) fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SCHEMES.iter().flat_map(|a| SCHEMES.iter().map(|b| (*a, *b)))
+}
+
+/// Every backend to the one with a server, and back; and within the server.
+pub(crate) fn pairs_with_the_server() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SCHEMES.iter().flat_map(|other| [(*other, SERVER), (SERVER, *other)]).chain([(SERVER, SERVER)])
+}
+
+/// A place for a catalog, which goes with it.
+pub(crate) enum Place {
+    Directory(tempfile::TempDir),
+    Schema(postgres_schema::Schema),
+}
+
+impl Place {
+    fn new(scheme: &str) -> Self {
+        match scheme {
+            SERVER => Self::Schema(postgres_schema::Schema::fresh()),
+            _ => Self::Directory(tempfile::tempdir().expect("a temporary directory")),
+        }
+    }
+
+    fn uri(&self, scheme: &str) -> String {
+        match self {
+            Self::Schema(schema) => schema.uri().expect("a server"),
+            Self::Directory(_) if scheme == "memory" => "memory://".to_owned(),
+            Self::Directory(dir) => format!("{scheme}://{}", dir.path().join("catalog").display()),
+        }
+    }
+}
+
 /// A new catalog, and what cleans up after it.
-pub(crate) async fn open(scheme: &str) -> (Catalog, tempfile::TempDir) {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let uri = match scheme {
-        "memory" => "memory://".to_owned(),
-        "sqlite" => format!("sqlite://{}", dir.path().join("catalog.db").display()),
-        _ => format!("file://{}", dir.path().join("metadata").display()),
-    };
-    (proximadb_meta::connect(&uri).await.expect("the catalog opens"), dir)
+pub(crate) async fn open(scheme: &str) -> (Catalog, Place) {
+    let place = Place::new(scheme);
+    (proximadb_meta::connect(&place.uri(scheme)).await.expect("the catalog opens"), place)
 }
 
 pub(crate) async fn memory() -> Catalog {

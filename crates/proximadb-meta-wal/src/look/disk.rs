@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use proximadb_meta_core::report::Finding;
+use proximadb_meta_core::report::{Finding, Room, RoomNeeded};
 use rustix::fs::{StatVfs, StatVfsMountFlags};
 
 use super::hidden;
@@ -14,48 +14,27 @@ const FILES: u64 = 16;
 
 pub(super) fn findings(dir: &Path, catalog: u64, segment_bytes: u64) -> Vec<Finding> {
     let kind = kind::of(dir);
+    // A checkpoint is written beside what it replaces, and segments go on meanwhile.
+    let needed = RoomNeeded {
+        what: "log",
+        least: STEP,
+        at_once: catalog.saturating_add(segment_bytes),
+        by: "a checkpoint and a segment",
+        files: FILES,
+    };
     match rustix::fs::statvfs(dir) {
-        Ok(s) => [kind].into_iter().chain(mount(&s)).chain(space(&s, catalog, segment_bytes)).collect(),
+        Ok(s) => [kind].into_iter().chain(room(&s).findings(&needed)).collect(),
         Err(e) => vec![kind, hidden("free space", e)],
     }
 }
 
-fn mount(s: &StatVfs) -> Option<Finding> {
-    s.f_flag.contains(StatVfsMountFlags::RDONLY).then(|| {
-        Finding::problem(
-            "mount",
-            "the file system is mounted read-only",
-            "mount it for writing: an opening has to write",
-        )
-    })
-}
-
-fn space(s: &StatVfs, catalog: u64, segment_bytes: u64) -> Vec<Finding> {
-    let mut findings = vec![free(s.f_bavail.saturating_mul(s.f_frsize), catalog, segment_bytes)];
-    // Some file systems do not count them.
-    if s.f_files > 0 && s.f_favail < FILES {
-        let found = format!("{} files can still be made", s.f_favail);
-        findings.push(
-            Finding::problem("free inodes", found, "remove files from the file system that nobody needs")
-                .with_value(s.f_favail, "files"),
-        );
+fn room(s: &StatVfs) -> Room {
+    Room {
+        bytes: s.f_bavail.saturating_mul(s.f_frsize),
+        // Some file systems do not count them.
+        files: (s.f_files > 0).then_some(s.f_favail),
+        read_only: s.f_flag.contains(StatVfsMountFlags::RDONLY),
     }
-    findings
-}
-
-/// A checkpoint is written beside what it replaces, and segments go on meanwhile.
-fn free(free: u64, catalog: u64, segment_bytes: u64) -> Finding {
-    let wanted = catalog.saturating_add(segment_bytes);
-    let found = format!("{free} bytes free");
-    let finding = if free < STEP {
-        Finding::problem("free space", format!("{found}: the log cannot grow"), "free some space on the file system")
-    } else if free < wanted {
-        let found = format!("{found}; a checkpoint and a segment can take {wanted}");
-        Finding::warning("free space", found, "free some space on the file system before the next checkpoint")
-    } else {
-        Finding::ok("free space", found)
-    };
-    finding.with_value(free, "bytes")
 }
 
 #[cfg(target_os = "linux")]
@@ -179,22 +158,5 @@ mod kind {
             "its kind is not looked at on this system",
             "make sure that it is a disk of this machine",
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proximadb_meta_core::report::Severity;
-
-    use super::*;
-
-    #[test]
-    fn space_is_enough_tight_or_gone() {
-        let of = |bytes| free(bytes, 10 * STEP, 64 * STEP).severity;
-        assert_eq!(
-            [0, STEP - 1, STEP, 74 * STEP - 1, 74 * STEP, u64::MAX].map(of),
-            [Severity::Problem, Severity::Problem, Severity::Warning, Severity::Warning, Severity::Ok, Severity::Ok]
-        );
-        assert_eq!(free(u64::MAX, u64::MAX, u64::MAX).severity, Severity::Ok);
     }
 }
