@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::error::failed;
 use crate::row::{COLUMNS, NO_COLUMNS, Query, Record, Stored, WIDTH, bind, decode, json};
-use crate::words::{same_texts, tokens};
+use crate::words::{same_texts, texts, tokens};
 
 /// A namespace as a transaction found it.
 #[derive(Debug)]
@@ -67,10 +67,10 @@ pub(crate) async fn load<'a>(
 pub(crate) struct Changes {
     rows_gone: Vec<i64>,
     words_gone: Vec<i64>,
-    tags_gone: Vec<(Namespace, Arc<str>, Arc<str>)>,
+    tags_gone: Vec<Tag>,
     rows: Vec<(Namespace, i64, Record)>,
-    words: Vec<(i64, String)>,
-    tags: Vec<(Namespace, Arc<str>, Arc<str>)>,
+    words: Vec<(i64, Namespace, Record)>,
+    tags: Vec<Tag>,
     counts: Vec<(i64, u64, u64)>,
 }
 
@@ -115,7 +115,7 @@ impl Changes {
                 }
                 if let Some(new) = new {
                     if !same_words {
-                        self.words.push((row, tokens(namespace, &new)));
+                        self.words.push((row, namespace.clone(), new.clone()));
                     }
                     if !same_tags {
                         self.tags.extend(tags_of(namespace, &new));
@@ -142,34 +142,88 @@ impl Changes {
 
     /// Writes it all. What goes is gone before anything takes its place, so that unique names and ids never meet on the way.
     pub(crate) async fn write(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
-        remove(connection, DELETE_ROWS, &self.rows_gone).await?;
-        remove(connection, DELETE_WORDS, &self.words_gone).await?;
-        if !self.tags_gone.is_empty() {
-            let gone: Vec<_> = self.tags_gone.iter().map(|(ns, tag, id)| [ns.as_str(), tag, id]).collect();
-            sqlx::query(DELETE_TAGS).bind(json(&gone)).execute(&mut *connection).await?;
+        if self.rows.len() <= 1 && self.rows_gone.len() <= 1 {
+            self.write_one(connection).await?;
+        } else {
+            self.write_many(connection).await?;
         }
-        insert(connection, &ROWS, &self.rows, |query, (ns, row, r)| bind(query.bind(*row).bind(ns.as_str()), r))
-            .await?;
-        insert(connection, &TAGS, &self.tags, |query, (ns, tag, id)| {
-            query.bind(ns.as_str()).bind(tag.clone()).bind(id.clone())
-        })
-        .await?;
-        insert(connection, &WORDS, &self.words, |query, (row, words)| query.bind(*row).bind(words.as_str())).await?;
         if !self.counts.is_empty() {
             sqlx::query(COUNT).bind(json(&self.counts)).execute(connection).await?;
         }
         Ok(())
     }
+
+    /// One record comes, goes or is replaced: a single round trip to the connection's thread.
+    async fn write_one(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        let lists = [
+            (DELETE_ROWS, !self.rows_gone.is_empty(), json(&self.rows_gone)),
+            (DELETE_WORDS, !self.words_gone.is_empty(), json(&self.words_gone)),
+            (DELETE_TAGS, !self.tags_gone.is_empty(), json(&plain(&self.tags_gone))),
+            (INSERT_TAGS, !self.tags.is_empty(), json(&plain(&self.tags))),
+        ];
+        let (mut steps, mut args) = (Vec::new(), Vec::new());
+        for (step, _, arg) in lists.into_iter().filter(|(_, is_needed, _)| *is_needed) {
+            steps.push(step);
+            args.push(arg);
+        }
+        steps.extend(self.words.iter().map(|_| INSERT_WORD));
+        steps.extend(self.rows.iter().map(|_| ROWS.one()));
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let query = args.into_iter().fold(sqlx::query(AssertSqlSafe(steps.join("; "))), Query::bind);
+        let query = self.words.iter().fold(query, |query, (row, ns, r)| query.bind(*row).bind(tokens(ns, r)));
+        self.rows.iter().fold(query, bind_row).execute(connection).await.map(drop)
+    }
+
+    async fn write_many(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        remove(connection, DELETE_ROWS, &self.rows_gone).await?;
+        remove(connection, DELETE_WORDS, &self.words_gone).await?;
+        if !self.tags_gone.is_empty() {
+            sqlx::query(DELETE_TAGS).bind(json(&plain(&self.tags_gone))).execute(&mut *connection).await?;
+        }
+        // SQLite works on a thread of its own: what the records' texts come to is found out meanwhile.
+        let (inserted, words) = tokio::join!(self.insert_many(connection), texts(&self.words));
+        inserted?;
+        for part in words {
+            sqlx::query(INSERT_WORDS).bind(part).execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert_many(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+        insert(connection, &ROWS, &self.rows, bind_row).await?;
+        let bind_tag =
+            |query: Query<'static>, (ns, tag, id): &Tag| query.bind(ns.as_str()).bind(tag.clone()).bind(id.clone());
+        insert(connection, &TAGS, &self.tags, bind_tag).await
+    }
 }
 
-fn tags_of(namespace: &Namespace, r: &CollectionMetadata) -> impl Iterator<Item = (Namespace, Arc<str>, Arc<str>)> {
+fn bind_row(query: Query<'static>, (namespace, row, record): &(Namespace, i64, Record)) -> Query<'static> {
+    bind(query.bind(*row).bind(namespace.as_str()), record)
+}
+
+/// A record's tag: the namespace, the tag and the id.
+type Tag = (Namespace, Arc<str>, Arc<str>);
+
+fn plain(tags: &[Tag]) -> Vec<[&str; 3]> {
+    tags.iter().map(|(ns, tag, id)| [ns.as_str(), tag, id]).collect()
+}
+
+fn tags_of(namespace: &Namespace, r: &CollectionMetadata) -> impl Iterator<Item = Tag> {
     r.tags.iter().map(|tag| (namespace.clone(), tag.clone(), r.id.clone()))
 }
 
-const DELETE_ROWS: &str = "DELETE FROM collections WHERE record IN (SELECT value FROM json_each(?1))";
-const DELETE_WORDS: &str = "DELETE FROM collection_words WHERE rowid IN (SELECT value FROM json_each(?1))";
+const DELETE_ROWS: &str = "DELETE FROM collections WHERE record IN (SELECT value FROM json_each(?))";
+const DELETE_WORDS: &str = "DELETE FROM collection_words WHERE rowid IN (SELECT value FROM json_each(?))";
 const DELETE_TAGS: &str = "DELETE FROM collection_tags WHERE (namespace, tag, id) IN \
-     (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1))";
+     (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))";
+const INSERT_TAGS: &str = "INSERT OR FAIL INTO collection_tags (namespace, tag, id) \
+     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)";
+const INSERT_WORD: &str = "INSERT INTO collection_words (rowid, words) VALUES (?, ?)";
+/// However many rows, one statement: before each that inserts several the full-text index writes out what it has gathered.
+const INSERT_WORDS: &str =
+    "INSERT INTO collection_words (rowid, words) SELECT CAST(key AS INTEGER), value FROM json_each(?)";
 const COUNT: &str = "UPDATE collections SET vector_count = j.vectors, total_size_bytes = j.bytes FROM \
      (SELECT value ->> 0 AS row, value ->> 1 AS vectors, value ->> 2 AS bytes FROM json_each(?1)) AS j \
      WHERE collections.record = j.row";
@@ -182,6 +236,9 @@ async fn remove(connection: &mut SqliteConnection, statement: &'static str, rows
 }
 
 /// A table to insert into, and its statements, each with the rows that it takes: from many to one.
+///
+/// `OR FAIL`: a statement that fails ends the transaction anyway, and SQLite need not be able to take it back alone, for which it
+/// would copy every page before it changes it.
 struct Target([(usize, Arc<str>); SIZES.len()]);
 
 /// Rows of one statement. A statement is a round trip to the connection's thread; a few texts are prepared once, however many rows.
@@ -190,28 +247,41 @@ const SIZES: [usize; 4] = [128, 32, 8, 1];
 impl Target {
     fn new(into: &str, columns: usize) -> Self {
         let row = format!("({})", vec!["?"; columns].join(", "));
-        Self(SIZES.map(|size| (size, format!("INSERT INTO {into} VALUES {}", vec![&*row; size].join(", ")).into())))
+        let text = |size| format!("INSERT OR FAIL INTO {into} VALUES {}", vec![&*row; size].join(", "));
+        Self(SIZES.map(|size| (size, text(size).into())))
+    }
+
+    /// The statement for one row.
+    fn one(&self) -> &str {
+        let [.., (_, text)] = &self.0;
+        text
     }
 }
 
 static ROWS: LazyLock<Target> =
     LazyLock::new(|| Target::new(&format!("collections (record, namespace, {COLUMNS})"), WIDTH + 2));
 static TAGS: LazyLock<Target> = LazyLock::new(|| Target::new("collection_tags (namespace, tag, id)", 3));
-static WORDS: LazyLock<Target> = LazyLock::new(|| Target::new("collection_words (rowid, words)", 2));
 
-/// Inserts rows, as many with one statement as there is a text for.
+/// Inserts rows, as many with one statement as there is a text for. The next statement is made while one runs.
 async fn insert<T>(
     connection: &mut SqliteConnection,
     target: &Target,
     mut rows: &[T],
     bind: impl Fn(Query<'static>, &T) -> Query<'static>,
 ) -> sqlx::Result<()> {
-    for (size, text) in &target.0 {
-        while let Some((some, rest)) = rows.split_at_checked(*size) {
-            let query = some.iter().fold(sqlx::query(AssertSqlSafe(text.clone())), &bind);
-            query.execute(&mut *connection).await?;
-            rows = rest;
-        }
+    let mut make = || {
+        let (text, some, rest) = target.0.iter().find_map(|(size, text)| {
+            let (some, rest) = rows.split_at_checked(*size)?;
+            Some((text, some, rest))
+        })?;
+        rows = rest;
+        Some(some.iter().fold(sqlx::query(AssertSqlSafe(text.clone())), &bind))
+    };
+    let mut next = make();
+    while let Some(query) = next {
+        let (done, made) = tokio::join!(query.execute(&mut *connection), async { make() });
+        done?;
+        next = made;
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ pub(crate) fn part(namespace: &Namespace, restoring: bool, scan: &Scan) -> Sql {
         condition(filter, namespace, &mut sql);
     }
     ordered(scan.order, &mut sql);
-    sql.words(" LIMIT ").integer(i64::try_from(scan.limit).unwrap_or(i64::MAX)).words(")");
+    sql.words(" LIMIT ").count(scan.limit).words(")");
     sql
 }
 
@@ -91,4 +91,17 @@ pub(crate) async fn access(readers: &Readers, statement: &Sql) -> Result<Arc<str
     let rows = readers.all("explain the list", statement.prefixed("EXPLAIN QUERY PLAN ").query()).await?;
     let lines: std::result::Result<Vec<&str>, _> = rows.iter().map(|row| row.try_get("detail")).collect();
     Ok(lines.map_err(|e| failed("explain the list", e))?.join("; ").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a parameter it would cost a compilation of the statement for every page.
+    #[test]
+    fn the_length_of_a_page_is_in_the_text() {
+        let scan = Scan::new(Order::default(), 123);
+        let sql = part(&Namespace::default(), false, &scan);
+        assert!(sql.as_str().ends_with(" LIMIT 123)"), "{}", sql.as_str());
+    }
 }

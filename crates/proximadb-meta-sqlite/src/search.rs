@@ -28,9 +28,8 @@ pub(crate) async fn search(driver: &SqliteDriver, call: &Call, search: Search) -
         sql.words(" AND ");
         condition(filter, &call.namespace, &mut sql);
     }
-    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    sql.words(" ORDER BY score DESC, id LIMIT ").integer(number(search.limit));
-    sql.words(" OFFSET ").integer(number(search.skip)).words(")");
+    sql.words(" ORDER BY score DESC, id LIMIT ").count(search.limit);
+    sql.words(" OFFSET ").count(search.skip).words(")");
     let rows = driver.readers.all("search", sql.query()).await?;
     let ranked = rows.iter().map(|row| {
         let record = decode(row, 1)?.ok_or_else(Error::being_restored)?;

@@ -1,4 +1,4 @@
-//! Statements made from parts: fixed words and numbered parameters, never a value in the text.
+//! Statements made from parts: fixed words, numbers of rows and numbered parameters, never a value in the text.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -43,6 +43,15 @@ impl Sql {
 
     pub(crate) fn integer(&mut self, n: i64) -> &mut Self {
         self.value(Arg::Integer(n))
+    }
+
+    /// Adds a number of rows, in words: where it is a parameter SQLite plans for its value, and compiles the statement anew each
+    /// time that it is bound.
+    pub(crate) fn count(&mut self, rows: usize) -> &mut Self {
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{rows}");
+        self
     }
 
     /// The same statement behind other words.

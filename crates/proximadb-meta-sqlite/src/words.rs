@@ -8,6 +8,35 @@ use std::fmt::Write as _;
 use proximadb_meta_core::keywords::{keywords, query_words};
 use proximadb_meta_core::{CollectionMetadata, Namespace};
 
+use crate::row::{Record, json};
+
+/// Records whose keywords are found before somebody else may go on.
+const AT_ONCE: usize = 16;
+/// Bytes of keywords that end a part: one statement puts it in.
+const LONG: usize = 1 << 20;
+
+/// What the index is to hold of many records, in parts: JSON of rows to tokens.
+pub(crate) async fn texts(records: &[(i64, Namespace, Record)]) -> Vec<String> {
+    let (mut parts, mut part) = (Vec::new(), String::new());
+    for some in records.chunks(AT_ONCE) {
+        for (row, namespace, record) in some {
+            part.push(if part.is_empty() { '{' } else { ',' });
+            // Writing to a String cannot fail.
+            let _ = write!(part, "\"{row}\":{}", json(&tokens(namespace, record)));
+            if part.len() >= LONG {
+                part.push('}');
+                parts.push(std::mem::take(&mut part));
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    if !part.is_empty() {
+        part.push('}');
+        parts.push(part);
+    }
+    parts
+}
+
 /// What the index holds of a record.
 pub(crate) fn tokens(namespace: &Namespace, record: &CollectionMetadata) -> String {
     let prefix = prefix(namespace);
@@ -54,4 +83,38 @@ fn prefix(namespace: &Namespace) -> String {
     }
     out.push(':');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use proximadb_meta_core::DistanceMetric;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_record_is_in_one_part_and_none_is_long() {
+        let namespace = Namespace::new("tenant").unwrap();
+        let text: String = (0..500).map(|i| format!("w{i}\" ")).collect();
+        let records: Vec<_> = (0..500)
+            .map(|row| {
+                let mut r = CollectionMetadata::new(format!("n{row}"), 1, DistanceMetric::COSINE);
+                r.description = Some(text.as_str().into());
+                (row, namespace.clone(), Arc::new(r))
+            })
+            .collect();
+        let parts = texts(&records).await;
+        assert!(parts.len() > 3);
+        let mut found = BTreeMap::new();
+        for part in &parts {
+            assert!(part.len() < LONG + 32 * 1024);
+            let rows: BTreeMap<i64, String> = serde_json::from_str(part).unwrap();
+            found.extend(rows);
+        }
+        let wanted = records.iter().map(|(row, ns, r)| (*row, tokens(ns, r)));
+        assert!(found.into_iter().eq(wanted));
+        assert!(texts(&[]).await.is_empty());
+    }
 }
