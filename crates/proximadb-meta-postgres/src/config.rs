@@ -132,7 +132,7 @@ pub struct PostgresOptions {
     pub channel_binding: Option<ChannelBinding>,
     /// Whether several hosts are tried at random.
     pub load_balance_hosts: bool,
-    /// Groups of writes that are under way at the same time, `1..=64`. 4.
+    /// Groups of writes that are under way at the same time, `1..=64`. 2: the fewer they are, the more of what waits goes together.
     pub write_lanes: usize,
     /// The isolation level.
     pub isolation: Isolation,
@@ -166,7 +166,7 @@ impl Default for PostgresOptions {
             target_session_attrs: None,
             channel_binding: None,
             load_balance_hosts: false,
-            write_lanes: 4,
+            write_lanes: 2,
             isolation: Isolation::default(),
             replicas: Vec::new(),
             tools: None,

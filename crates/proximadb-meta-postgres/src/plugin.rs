@@ -35,7 +35,7 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::seconds("connect_timeout", "how long making a connection may take").with_default("10"),
     OptionSpec::seconds("keepalives_idle", "silence after which the system asks whether the server is there")
         .with_default("30"),
-    OptionSpec::integer("write_lanes", 1, 64, "groups of writes that are under way at the same time").with_default("4"),
+    OptionSpec::integer("write_lanes", 1, 64, "groups of writes that are under way at the same time").with_default("2"),
     OptionSpec::text("isolation", "read_committed, repeatable_read or serializable").with_default("read_committed"),
     OptionSpec::text("application_name", "how the server lists the connections").with_default("proximadb-meta"),
     OptionSpec::text(

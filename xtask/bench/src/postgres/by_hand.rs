@@ -43,6 +43,8 @@ impl Server {
                         roots.add(certificate?)?;
                     }
                 }
+                // Of our writer alone.
+                ("write_lanes", _) => {}
                 (other, _) => return Err(format!("{other} is an option that the benchmark does not know").into()),
             }
         }
