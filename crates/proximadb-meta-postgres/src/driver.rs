@@ -100,8 +100,8 @@ async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<P
     let mut descriptor = Descriptor::new(MetadataBackendType::POSTGRESQL, "postgresql", location);
     descriptor.store_version = Some(format!("PostgreSQL {version}"));
     let texts = Arc::new(Statements::new(&options.schema));
-    let writer = Arc::new(Writer::new(pool.clone(), texts.clone(), options.isolation, options.write_lanes));
     let replicas = replicas(&target, &options, &pool).await?;
+    let writer = Arc::new(Writer::new(pool.clone(), texts.clone(), replicas.clone(), &options));
     Pool::keep(&pool);
     drop(client);
     Ok(Contract::new(PostgresDriver {
@@ -204,12 +204,7 @@ impl Driver for PostgresDriver {
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
         self.usable()?;
         let unit = Unit { namespace: call.namespace.clone(), unit, restoring: call.restoring };
-        let applied = self.writer.apply(unit).await;
-        // Also after a failure: it may have been done.
-        if let Some(replicas) = &self.replicas {
-            replicas.wrote();
-        }
-        applied
+        self.writer.apply(unit).await
     }
 
     fn push(&self, literal: &Literal) -> Push {

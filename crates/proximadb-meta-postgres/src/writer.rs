@@ -14,9 +14,10 @@ use proximadb_meta_core::driver::{Applied, NetWrite};
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry};
 use tokio::sync::{Notify, oneshot};
 
-use crate::config::Isolation;
+use crate::config::{Isolation, PostgresOptions};
 use crate::group::{Failure, Unit, begin, commit, no_answer, plan, rollback};
 use crate::pool::{Pool, discard, silent};
+use crate::replicas::Replicas;
 use crate::single::{as_count, counts, one};
 use crate::statements::Statements;
 
@@ -46,6 +47,7 @@ pub(crate) struct Progress {
 pub(crate) struct Writer {
     pool: Arc<Pool>,
     texts: Arc<Statements>,
+    replicas: Option<Arc<Replicas>>,
     isolation: Isolation,
     lanes: usize,
     queue: Mutex<Queue>,
@@ -80,9 +82,15 @@ fn touched(unit: &Unit) -> impl Iterator<Item = Busy> + '_ {
 }
 
 impl Writer {
-    pub(crate) fn new(pool: Arc<Pool>, texts: Arc<Statements>, isolation: Isolation, lanes: usize) -> Self {
+    pub(crate) fn new(
+        pool: Arc<Pool>,
+        texts: Arc<Statements>,
+        replicas: Option<Arc<Replicas>>,
+        options: &PostgresOptions,
+    ) -> Self {
+        let (isolation, lanes) = (options.isolation, options.write_lanes);
         let (queue, drained, progress) = (Mutex::default(), Notify::new(), Progress::default());
-        Self { pool, texts, isolation, lanes, queue, drained, progress }
+        Self { pool, texts, replicas, isolation, lanes, queue, drained, progress }
     }
 
     /// The queue is whole between any two statements.
@@ -348,6 +356,10 @@ impl Lane {
             let (units, replies): (Vec<Unit>, Vec<_>) = group.into_iter().unzip();
             let units: Vec<&Unit> = units.iter().collect();
             let answers = self.writer.do_group(&units).await;
+            // Whether the caller still waits or not, and also after a failure: it may have been done.
+            if let Some(replicas) = &self.writer.replicas {
+                replicas.wrote();
+            }
             for (reply, answer) in replies.into_iter().zip(answers) {
                 // A caller that went away does not need the answer.
                 let _ = reply.send(answer);

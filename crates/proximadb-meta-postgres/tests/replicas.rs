@@ -78,14 +78,18 @@ async fn a_replica_serves_who_allows_it_and_nobody_else() {
     let old = until(&stale, 1).await;
     let strict = catalog.scoped(CallContext::new().with_staleness(Duration::from_millis(1)));
     let strict = strict.count_collections(None).await;
+    // A write whose caller went away completes all the same, and is one of ours.
+    let left = tokio::time::timeout(Duration::ZERO, catalog.create_collection(record("left"))).await;
+    let completed = until(&stale, 3).await;
     // Whoever wrote here sees it, however much staleness it allows.
     catalog.create_collection(record("c")).await.unwrap();
     let own = stale.count_collections(None).await;
     replica.batch_execute("SELECT pg_wal_replay_resume()").await.unwrap();
     assert!(old, "the replica was asked");
     assert_eq!(strict.unwrap(), 2);
-    assert_eq!(own.unwrap(), 3);
-    assert!(until(&stale, 3).await);
+    assert!(left.is_err() && completed, "{left:?}");
+    assert_eq!(own.unwrap(), 4);
+    assert!(until(&stale, 4).await);
     other.close().await.unwrap();
     catalog.close().await.unwrap();
 }
