@@ -18,6 +18,7 @@
 mod apply;
 mod backup;
 mod config;
+mod contention;
 mod diagnose;
 mod driver;
 mod endpoint;

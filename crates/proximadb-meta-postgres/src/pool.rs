@@ -18,7 +18,8 @@ use tokio_postgres::{Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{PostgresOptions, Target};
-use crate::error::{failed, is_lost, no_connection};
+use crate::contention::{MAX_CONFLICTS, pause};
+use crate::error::{failed, is_contention, is_lost, no_connection};
 use crate::hosts::each_host;
 use crate::row::{Param, borrowed};
 
@@ -196,9 +197,10 @@ impl Pool {
         self.inner.close();
     }
 
-    /// The rows that a read gives; on another connection when one turns out to be broken.
+    /// The rows that a read gives; on another connection when one turns out to be broken, and again where a serializable one met
+    /// a writer.
     pub(crate) async fn rows(&self, what: &str, ask: Ask<'_>) -> Result<Vec<Row>> {
-        let mut broken = 0;
+        let (mut broken, mut conflicts) = (0, 0);
         loop {
             let lent = Lent(Some(self.get().await?));
             let Some(client) = &lent.0 else { return Err(Error::new(ErrorKind::Internal, "a connection is gone")) };
@@ -206,6 +208,11 @@ impl Pool {
                 Some(Ok(rows)) => {
                     lent.give_back();
                     return Ok(rows);
+                }
+                Some(Err(e)) if is_contention(&e) && conflicts < MAX_CONFLICTS => {
+                    lent.give_back();
+                    conflicts += 1;
+                    pause(conflicts).await;
                 }
                 Some(Err(e)) => {
                     broken += 1;

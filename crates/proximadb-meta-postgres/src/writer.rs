@@ -7,7 +7,6 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use deadpool_postgres::Client;
 use proximadb_meta_core::driver::{Applied, NetWrite};
@@ -15,6 +14,7 @@ use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry};
 use tokio::sync::{Notify, oneshot};
 
 use crate::config::{Isolation, PostgresOptions};
+use crate::contention::{MAX_CONFLICTS, pause};
 use crate::group::{Failure, Unit, begin, commit, no_answer, plan, rollback};
 use crate::pool::{Pool, discard, silent};
 use crate::replicas::Replicas;
@@ -25,9 +25,6 @@ use crate::statements::Statements;
 const MAX_UNITS: usize = 512;
 /// A group that has this many writes takes no further unit.
 const MAX_WRITES: usize = 10_000;
-/// How often a group is tried when somebody is in the way: with the pauses some seconds. Serializable transactions of eight busy
-/// processes are refused every second time.
-const MAX_CONFLICTS: u32 = 50;
 /// How often a group is tried when the connection turns out to be broken.
 const MAX_LOSSES: u32 = 10;
 
@@ -323,12 +320,6 @@ impl InVain {
             _ => false,
         }
     }
-}
-
-/// Lets the other one finish: at random, longer from time to time, at most 0.3 s.
-async fn pause(attempt: u32) {
-    let micros = rand::random_range(500..=(2000u64 << attempt.min(7)));
-    tokio::time::sleep(Duration::from_micros(micros)).await;
 }
 
 /// Whether the error may come from what one unit holds, and not from the state of the store.

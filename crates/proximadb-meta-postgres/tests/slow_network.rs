@@ -4,8 +4,10 @@ mod fixture;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use proximadb_meta_postgres::PostgresOptions;
 use proximadb_meta_testkit::fault::{FaultProxy, Mix, Script};
 use proximadb_meta_testkit::{Fixture, all_cases, capabilities_of};
 
@@ -27,8 +29,10 @@ fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let (server, _) = fixture::server().map_err(|e| format!("{e:?}"))?;
     let proxy = FaultProxy::start(fixture::resolved(&server), Script::Random { seed: 1, mix: SLOW });
     let proxy = proxy.map_err(|e| format!("{e:?}"))?;
-    let fixture: Arc<dyn Fixture> =
-        Arc::new(fixture::Postgres { through: Some(proxy.address()), ..Default::default() });
+    let mut options = PostgresOptions::default();
+    // A slow network on a machine that is busy with other tests: patience is not what is looked at here.
+    options.connect_timeout = Duration::from_secs(120);
+    let fixture: Arc<dyn Fixture> = Arc::new(fixture::Postgres { options, through: Some(proxy.address()) });
     let capabilities = capabilities_of(&fixture).map_err(|e| e.to_string())?;
     let has_backups = fixture.backup_dir().is_some();
     let trials = all_cases().into_iter().map(|case| {
