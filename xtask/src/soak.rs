@@ -59,7 +59,6 @@ const PARTS: &[(&str, &[&str])] = &[
     ("round trip through the command line", &["--test", "*", "export_gives_back"]),
     ("copies between backends", &["--test", "*", "each_backend_to_each"]),
     ("copies to PostgreSQL and back", &["--test", "*", "copied_to_it_and_back"]),
-    ("plans of the usual filters", &["--test", "plans"]),
     ("differences between backends", &["--test", "*", "ten_differences"]),
     ("copies of colliding catalogs, cut off and resumed", &["--test", "*", "a_plan_is_what_a_copy_does"]),
     ("query plans of the standard filters", &["--test", "plans"]),
