@@ -58,7 +58,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("kill -9 while acknowledging", &["--test", "*", "by_kill_9"]),
     ("round trip through the command line", &["--test", "*", "export_gives_back"]),
     ("copies between backends", &["--test", "*", "each_backend_to_each"]),
-    ("copies to PostgreSQL and back", &["--test", "*", "copied_to_it_and_back"]),
+    ("copies between backends by the program", &["--test", "server", "a_copy_between_any_two_stores"]),
     ("differences between backends", &["--test", "*", "ten_differences"]),
     ("copies of colliding catalogs, cut off and resumed", &["--test", "*", "a_plan_is_what_a_copy_does"]),
     ("query plans of the standard filters", &["--test", "plans"]),

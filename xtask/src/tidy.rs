@@ -40,7 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-core"]),
     ("foreign-backend", &["proximadb-meta-core"]),
     ("umbrella-tests", &[]),
-    ("postgres-schema", &["proximadb-meta-core"]),
+    ("postgres-fixture", &["proximadb-meta-core"]),
     (
         "archive-tests",
         &[
@@ -63,9 +63,9 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     ("proximadb-meta-testkit", &["proximadb-meta-memory"]),
     ("proximadb-meta-sqlite", &["proximadb-meta-memory"]),
     ("proximadb-meta-layers", &["proximadb-meta-memory", "proximadb-meta-testkit"]),
-    ("proximadb-meta-postgres", &["proximadb-meta-memory", "postgres-schema"]),
-    ("proximadb-meta-transfer", &["proximadb-meta", "postgres-schema"]),
-    ("proximadb-meta-cli", &["proximadb-meta-testkit", "postgres-schema"]),
+    ("proximadb-meta-postgres", &["proximadb-meta-memory", "postgres-fixture"]),
+    ("proximadb-meta-transfer", &["proximadb-meta", "postgres-fixture"]),
+    ("proximadb-meta-cli", &["proximadb-meta-testkit", "postgres-fixture"]),
     ("foreign-backend", &["proximadb-meta-testkit"]),
     ("umbrella-tests", &["proximadb-meta", "foreign-backend"]),
 ];

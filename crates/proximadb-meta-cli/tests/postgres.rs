@@ -1,41 +1,35 @@
-//! The same commands over `postgresql://`: what goes wrong with a server by exit code, kind and hint; its layout; and the catalog
-//! that another store has, byte for byte. Needs the server that `PXMETA_TEST_POSTGRES_URL` names, and `psql`.
+//! The same commands over `postgresql://`: what goes wrong with a server by exit code, kind and hint; its layout; two catalogs on
+//! it. Needs the server that `PXMETA_TEST_POSTGRES_URL` names.
 
 mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
 
-use common::{Place, rounds};
+use common::Place;
+use postgres_fixture::Schema;
+use postgres_fixture::certificate::Authority;
 use proximadb_meta_testkit::fault::{FaultProxy, Script};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 
 /// The server under test, and a schema of the test's own.
 struct Server {
-    /// Before the credentials' end, and after the host.
     credentials: String,
     host: String,
     database: String,
     query: String,
-    schema: String,
+    schema: Schema,
 }
 
 impl Server {
     fn new() -> Self {
-        let url = std::env::var("PXMETA_TEST_POSTGRES_URL")
-            .expect("PXMETA_TEST_POSTGRES_URL: eval \"$(cargo xtask servers up postgres)\", or name a server");
+        let url = postgres_fixture::url().expect("a server");
         let (_, rest) = url.split_once("://").expect("a URL");
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (credentials, rest) = address.rsplit_once('@').expect("credentials");
         let (host, database) = rest.split_once('/').expect("a database");
-        let schema = format!("pxmeta_test_{}", uuid::Uuid::now_v7().simple());
         let [credentials, host, database, query] = [credentials, host, database, query].map(str::to_owned);
-        Self { credentials, host, database, query, schema }
+        Self { credentials, host, database, query, schema: Schema::fresh() }
     }
 
     fn user(&self) -> &str {
@@ -44,7 +38,7 @@ impl Server {
 
     /// As another user, elsewhere, with other options.
     fn uri_as(&self, credentials: &str, host: &str, options: &str) -> String {
-        format!("postgresql://{credentials}@{host}/{}?schema={}&{options}", self.database, self.schema)
+        format!("postgresql://{credentials}@{host}/{}?schema={}&{options}", self.database, self.schema.0)
     }
 
     fn uri_with(&self, options: &str) -> String {
@@ -52,7 +46,7 @@ impl Server {
     }
 
     fn uri(&self) -> String {
-        self.uri_with("")
+        self.schema.uri().expect("a server")
     }
 
     /// Where it listens.
@@ -62,21 +56,9 @@ impl Server {
 
     /// Runs statements past the catalog; `@.` stands for the schema.
     fn sql(&self, statements: &str) {
-        let program = std::env::var_os("PXMETA_TEST_POSTGRES_BIN").map(|bin| PathBuf::from(bin).join("psql"));
-        let program = program.filter(|p| p.is_file()).unwrap_or_else(|| "psql".into());
-        let url = format!("postgresql://{}@{}/{}?{}", self.credentials, self.host, self.database, self.query);
-        let statements = statements.replace("@.", &format!("{}.", self.schema));
-        let said = Command::new(program).args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", &statements, &url]).output();
-        let said = said.expect("psql runs");
-        assert!(said.status.success(), "{statements}: {}", String::from_utf8_lossy(&said.stderr));
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.sql(&format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema));
-        }
+        let statements = statements.replace("@.", &format!("{}.", self.schema.0));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(postgres_fixture::execute(&statements)).expect("the server does it");
     }
 }
 
@@ -141,7 +123,7 @@ fn each_certificate_that_does_not_do_is_exit_code_2() {
 #[test]
 fn tables_and_rights_that_do_not_do_have_their_exit_codes() {
     let (place, server) = (Place::new(), Server::new());
-    let role = format!("{}_role", server.schema);
+    let role = format!("{}_role", server.schema.0);
     let theirs = server.uri_as(&format!("{role}:hunter2"), &server.host, &server.query);
     server.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'hunter2'"));
     let check = |uri: &str, code: i32, kind: &str, words: &str| {
@@ -153,7 +135,7 @@ fn tables_and_rights_that_do_not_do_have_their_exit_codes() {
     // No connection is left for it.
     server.sql(&format!("ALTER ROLE {role} CONNECTION LIMIT 0"));
     check(&theirs, 5, "Throttled", "lower pool_size");
-    server.sql(&format!("DROP ROLE {role}; CREATE SCHEMA {}; CREATE TABLE @.collections (a int)", server.schema));
+    server.sql(&format!("DROP ROLE {role}; CREATE SCHEMA {}; CREATE TABLE @.collections (a int)", server.schema.0));
     check(&server.uri(), 2, "Config", "nothing was changed");
     server.sql("DROP TABLE @.collections");
     place.ok(&["create", "x", "--dimension", "1", "--uri", &server.uri()]);
@@ -199,40 +181,22 @@ fn the_layout_is_planned_and_made_by_itself() {
     place.ok(&["doctor", "--uri", &server.uri()]);
 }
 
-/// `PXMETA_SOAK_RECORDS` says how many.
 #[test]
-fn what_is_copied_to_it_and_back_is_the_same_in_every_byte() {
-    let (place, server) = (Place::new(), Server::new());
-    let uri = server.uri();
-    let fill = |uri: &str| {
-        let done = place.feed(place.demo(rounds("PXMETA_SOAK_RECORDS", 2000)), &["import", "-", "-q", "--uri", uri]);
-        assert_eq!(done.code, Some(0), "{}", done.err);
-    };
-    fill("file://./first");
-    let wanted = place.ok(&["export", "--uri", "file://./first"]);
-    for (from, to) in [("file://./first", &*uri), (&*uri, "sqlite://./second.db"), (&*uri, "file://./third")] {
-        place.ok(&["copy", from, to]);
-        place.ok(&["diff", from, to]);
-        place.ok(&["diff", to, from]);
-        assert_eq!(place.ok(&["export", "--uri", to]), wanted, "{to}");
-        assert_eq!(place.ok(&["digest", "--uri", to]), place.ok(&["digest", "--uri", from]));
-    }
-    let second = Server::new();
-    place.ok(&["copy", "sqlite://./second.db", &second.uri()]);
-    place.ok(&["diff", &second.uri(), &uri]);
-    // Two schemas of one server are two catalogs, also where the namespaces are not the same.
-    place.ok(&["copy", &uri, &second.uri(), "--to-namespace", "tenant"]);
-    place.ok(&["diff", &uri, &second.uri(), "--to-namespace", "tenant"]);
-    assert_eq!(place.ok(&["count", "--namespace", "tenant", "--uri", &uri]), "0\n");
-    // One that is missing and one that is another are found, by either side.
-    place.ok(&["rm", "demo-0000007", "--yes", "--uri", &uri]);
-    place.ok(&["set", "demo-0000008", "owner=somebody", "--uri", &uri]);
-    for pair in [["file://./first", &*uri], [&*uri, "file://./first"]] {
-        let said = place.run(&[&["diff"], &pair[..]].concat());
-        assert_eq!(said.code, Some(8), "{}{}", said.out, said.err);
-        for id in ["demo-0000007", "demo-0000008"] {
-            assert!(said.out.contains(id), "{}", said.out);
-        }
+fn two_schemas_of_one_server_are_two_catalogs() {
+    let (place, servers) = (Place::new(), [Server::new(), Server::new()]);
+    let [first, second] = servers.each_ref().map(Server::uri);
+    let done = place.feed(place.demo(20), &["import", "-", "-q", "--uri", &first]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    place.ok(&["copy", &first, &second]);
+    place.ok(&["diff", &second, &first]);
+    // Also where the namespaces are not the same.
+    place.ok(&["copy", &first, &second, "--to-namespace", "tenant"]);
+    place.ok(&["diff", &first, &second, "--to-namespace", "tenant"]);
+    assert_eq!(place.ok(&["count", "--namespace", "tenant", "--uri", &first]), "0\n");
+    // And one by two names is one.
+    for (a, b) in [(&*first, &*first), ("postgresql://u@h/d", "postgres://u@h/d?schema=proximadb_meta")] {
+        let said = place.run(&["copy", a, b]);
+        assert!(said.code == Some(2) && said.err.contains("name one catalog"), "{}", said.err);
     }
 }
 
@@ -247,51 +211,4 @@ fn without_tls() -> String {
         }
     });
     address
-}
-
-/// An authority, and the file that holds its certificate.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    file: PathBuf,
-}
-
-impl Authority {
-    fn new(dir: &Path, name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let file = dir.join(format!("{name}.crt"));
-        std::fs::write(&file, certificate.pem()).expect("a file");
-        Self { issuer: Issuer::new(params, key), file }
-    }
-
-    /// A server with a certificate for `host`, valid in these years, that goes no further than the handshake; where it listens.
-    fn server(&self, host: &str, from: i32, until: i32) -> String {
-        let mut params = CertificateParams::new([host.to_owned()]).expect("a name");
-        (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("TLS")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .expect("the key is the certificate's");
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("a port").port();
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten() {
-                let _ = stream.read_exact(&mut [0; 8]);
-                let _ = stream.write_all(b"S");
-                let mut tls = rustls::ServerConnection::new(config.clone()).expect("TLS");
-                // Up to what the client thinks of it.
-                let _ = rustls::Stream::new(&mut tls, &mut stream).read(&mut [0; 1]);
-            }
-        });
-        format!("localhost:{port}")
-    }
 }

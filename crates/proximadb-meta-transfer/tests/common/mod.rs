@@ -33,13 +33,13 @@ pub(crate) fn pairs_with_the_server() -> impl Iterator<Item = (&'static str, &'s
 /// A place for a catalog, which goes with it.
 pub(crate) enum Place {
     Directory(tempfile::TempDir),
-    Schema(postgres_schema::Schema),
+    Schema(postgres_fixture::Schema),
 }
 
 impl Place {
     fn new(scheme: &str) -> Self {
         match scheme {
-            SERVER => Self::Schema(postgres_schema::Schema::fresh()),
+            SERVER => Self::Schema(postgres_fixture::Schema::fresh()),
             _ => Self::Directory(tempfile::tempdir().expect("a temporary directory")),
         }
     }

@@ -1,4 +1,7 @@
-//! A schema for a test on the PostgreSQL server that the environment names, dropped when the test ends.
+//! What tests of PostgreSQL share: a schema on the server that the environment names, dropped when the test ends, and servers
+//! with [certificates](certificate).
+
+pub mod certificate;
 
 use std::sync::Arc;
 
