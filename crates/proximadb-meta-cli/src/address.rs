@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use proximadb_meta::core::config::{Door, MetadataBackendConfig, Sources, process_environment};
+use proximadb_meta::core::config::{Door, MetadataBackendConfig, OptionValue, Sources, process_environment};
 use proximadb_meta::core::registry::{BackendPlugin, LocationKind};
 use proximadb_meta::core::{Error, ErrorKind, Namespace, Result};
 
@@ -76,6 +76,12 @@ impl Address {
     /// Whether the configuration itself asks for traces of each call.
     pub(crate) fn is_traced(&self) -> bool {
         self.config.option("enable_tracing").is_some_and(|v| v.to_string() == "true")
+    }
+
+    /// The options that say where the catalog is, beside the location, in the order of the backend's declaration.
+    pub(crate) fn locating_options(&self) -> Vec<Option<&OptionValue>> {
+        let options = self.plugin.options().iter().filter(|o| o.locates);
+        options.map(|o| self.config.option(o.name)).collect()
     }
 
     /// Whether each opening finds a new, empty catalog, which is gone afterwards.

@@ -281,11 +281,7 @@ impl Driver for PostgresDriver {
     async fn schema(&self, _call: &Call, action: SchemaAction) -> Result<SchemaReport> {
         self.usable()?;
         let (pool, name) = (self.pool.clone(), self.options.schema.clone());
-        detached(async move {
-            let client = pool.get().await?;
-            schema::report(&client, &name, action).await
-        })
-        .await
+        detached(async move { schema::report_in_time(&pool, &name, action).await }).await
     }
 
     async fn search(&self, call: &Call, search: Search) -> Result<Vec<Ranked>> {

@@ -17,12 +17,11 @@ use crate::config::{Isolation, PostgresOptions, TlsMode, choose};
 use crate::pool::{Pool, silent};
 use crate::{diagnose, driver, schema};
 
-const LOOK: &str = "look at the server";
-
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::secret("password", "the password, where it is not in the connection string"),
     OptionSpec::text("schema", "the schema that holds the tables: small letters, digits and _")
-        .with_default("proximadb_meta"),
+        .with_default("proximadb_meta")
+        .locating(),
     OptionSpec::bool("auto_migrate", "whether opening makes and updates the tables").with_default("true"),
     OptionSpec::integer("pool_size", 1, 1000, "most connections").with_default("10"),
     OptionSpec::integer("pool_min_idle", 0, 1000, "connections that stay open though nobody uses them")
@@ -106,13 +105,7 @@ impl BackendPlugin for PostgresPlugin {
     async fn schema(&self, options: Options, action: SchemaAction) -> Result<SchemaReport> {
         let look = async {
             let (settings, pool) = unopened(&options).await?;
-            let client = pool.get().await?;
-            let report = schema::report(&client, &settings.schema, action);
-            let report = match action {
-                // As long as it takes.
-                SchemaAction::Apply => report.await,
-                _ => pool.in_time(report).await.unwrap_or_else(|| Err(silent(LOOK).with_retry(Retry::Safe))),
-            };
+            let report = schema::report_in_time(&pool, &settings.schema, action).await;
             pool.close();
             report
         };
@@ -125,7 +118,7 @@ impl BackendPlugin for PostgresPlugin {
             let client = pool.get().await?;
             let found = pool.in_time(diagnose::examine(&client, &settings.schema, settings.pool_size)).await;
             pool.close();
-            found.ok_or_else(|| silent(LOOK).with_retry(Retry::Safe))
+            found.ok_or_else(|| silent("look at the server").with_retry(Retry::Safe))
         };
         look.await.unwrap_or_else(|e: Error| {
             let fix = e.hint().unwrap_or("look at the server, and at the connection string");

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::error::{damaged, failed};
-use crate::pool::{Pool, silent};
+use crate::pool::{Pool, discard, silent};
 use crate::types::Instant;
 
 /// The format this release writes, and the newest it reads.
@@ -21,6 +21,8 @@ const LOCK_SEED: i64 = 0x5058_4d44;
 const OLDEST_SERVER: i32 = 120_000;
 /// Our tables.
 const TABLES: [&str; 4] = ["collections", "restoring", "schema_migrations", "store"];
+
+const LOOK: &str = "look at the schema";
 
 /// Every step, in order. A released step is never changed: what it made is out there.
 pub(crate) const MIGRATIONS: &[Migration] =
@@ -48,7 +50,7 @@ pub(crate) async fn prepare(pool: &Pool, client: &Client, schema: &str, migrate:
         let seen = look(client, schema).await?;
         Ok(seen == Seen::Ours && status(client, schema).await?.pending.is_empty())
     };
-    let silent = || silent("look at the schema").with_retry(Retry::Safe);
+    let silent = || silent(LOOK).with_retry(Retry::Safe);
     if pool.in_time(current).await.ok_or_else(silent)?? {
         return Ok(());
     }
@@ -57,6 +59,22 @@ pub(crate) async fn prepare(pool: &Pool, client: &Client, schema: &str, migrate:
             .with_hint("run pxmeta schema apply, or open with auto_migrate"));
     }
     apply(client, schema).await.map(drop)
+}
+
+/// As [`report`], on a connection of the pool. A look has an end, a change takes as long as it takes.
+pub(crate) async fn report_in_time(pool: &Pool, schema: &str, action: SchemaAction) -> Result<SchemaReport> {
+    let client = pool.get().await?;
+    let report = report(&client, schema, action);
+    if action == SchemaAction::Apply {
+        return report.await;
+    }
+    match pool.in_time(report).await {
+        Some(report) => report,
+        None => {
+            discard(client);
+            Err(silent(LOOK).with_retry(Retry::Safe))
+        }
+    }
 }
 
 /// What there is, what is missing; or its change.
@@ -104,7 +122,7 @@ async fn check_server(client: &Client) -> Result<()> {
 }
 
 async fn look(client: &Client, schema: &str) -> Result<Seen> {
-    let wrong = |e| failed("look at the schema", &e);
+    let wrong = |e| failed(LOOK, &e);
     let tables = TABLES.map(str::to_owned).to_vec();
     let found = client
         .query_one(

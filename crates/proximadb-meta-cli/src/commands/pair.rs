@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use proximadb_meta::core::config::OptionValue;
 use proximadb_meta::core::context::CallContext;
 use proximadb_meta::core::{Error, MetadataBackend, MetadataBackendType, Namespace, Result};
 
@@ -95,11 +96,10 @@ impl Opened {
     }
 }
 
-/// Where an address leads, by whatever scheme and name. A database holds a catalog in each of its schemas.
-fn place(address: &Address) -> (MetadataBackendType, PathBuf, Option<String>) {
+/// Where an address leads, by whatever scheme and name.
+fn place(address: &Address) -> (MetadataBackendType, PathBuf, Vec<Option<&OptionValue>>) {
     let config = address.config();
-    let schema = config.option("schema").map(ToString::to_string);
     let location = PathBuf::from(config.location());
     let canonical = if address.is_path() { location.canonicalize().ok() } else { None };
-    (config.backend_type().clone(), canonical.unwrap_or(location), schema)
+    (config.backend_type().clone(), canonical.unwrap_or(location), address.locating_options())
 }

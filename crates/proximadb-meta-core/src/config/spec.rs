@@ -65,6 +65,9 @@ pub struct OptionSpec {
     /// Whether its value must never be shown. Such an option is a [`Text`](OptionKind::Text) without a default; it is given as
     /// itself, as `env:NAME` or as `file:PATH`, and read with [`Options::secret`](super::Options::secret).
     pub secret: bool,
+    /// Whether it says where the catalog is, beside the location: with another value the same location is another catalog, as with
+    /// the schema of a database.
+    pub locates: bool,
     /// The value when none is given, as it would stand in a connection string.
     pub default: Option<&'static str>,
     /// What it does, with unit.
@@ -73,7 +76,7 @@ pub struct OptionSpec {
 
 impl OptionSpec {
     const fn new(name: &'static str, kind: OptionKind, doc: &'static str) -> Self {
-        Self { name, kind, secret: false, default: None, doc }
+        Self { name, kind, secret: false, locates: false, default: None, doc }
     }
 
     /// An option that takes a text.
@@ -116,6 +119,12 @@ impl OptionSpec {
     #[must_use]
     pub const fn with_default(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
+    }
+
+    /// As a part of where the catalog is.
+    #[must_use]
+    pub const fn locating(self) -> Self {
+        Self { locates: true, ..self }
     }
 
     /// The environment variable that gives it: `pool_size` is `PXMETA_POOL_SIZE`.
