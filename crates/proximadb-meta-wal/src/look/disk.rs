@@ -14,17 +14,20 @@ const FILES: u64 = 16;
 
 pub(super) fn findings(dir: &Path, catalog: u64, segment_bytes: u64) -> Vec<Finding> {
     let kind = kind::of(dir);
-    // A checkpoint is written beside what it replaces, and segments go on meanwhile.
-    let needed = RoomNeeded {
+    match rustix::fs::statvfs(dir) {
+        Ok(s) => [kind].into_iter().chain(room(&s).findings(&needed(catalog, segment_bytes))).collect(),
+        Err(e) => vec![kind, hidden("free space", e)],
+    }
+}
+
+/// A checkpoint is written beside what it replaces, and segments go on meanwhile.
+fn needed(catalog: u64, segment_bytes: u64) -> RoomNeeded<'static> {
+    RoomNeeded {
         what: "log",
         least: STEP,
         at_once: catalog.saturating_add(segment_bytes),
         by: "a checkpoint and a segment",
         files: FILES,
-    };
-    match rustix::fs::statvfs(dir) {
-        Ok(s) => [kind].into_iter().chain(room(&s).findings(&needed)).collect(),
-        Err(e) => vec![kind, hidden("free space", e)],
     }
 }
 
@@ -158,5 +161,26 @@ mod kind {
             "its kind is not looked at on this system",
             "make sure that it is a disk of this machine",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proximadb_meta_core::report::Severity;
+
+    use super::*;
+
+    #[test]
+    fn space_is_enough_tight_or_gone() {
+        let of = |bytes, catalog, segment_bytes| {
+            let room = Room { bytes, files: None, read_only: false };
+            let found = room.findings(&needed(catalog, segment_bytes));
+            found.first().expect("the space is told").severity
+        };
+        assert_eq!(
+            [0, STEP - 1, STEP, 74 * STEP - 1, 74 * STEP, u64::MAX].map(|bytes| of(bytes, 10 * STEP, 64 * STEP)),
+            [Severity::Problem, Severity::Problem, Severity::Warning, Severity::Warning, Severity::Ok, Severity::Ok]
+        );
+        assert_eq!(of(u64::MAX, u64::MAX, u64::MAX), Severity::Ok);
     }
 }
