@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use proximadb_meta_core::registry::BackendPlugin as _;
-use proximadb_meta_testkit::docs::check_troubleshooting;
+use proximadb_meta_testkit::docs::{check_troubleshooting, code_of};
 
 const TROUBLE: &str = include_str!("../docs/troubleshooting.md");
 const SETUP: &str = include_str!("../docs/setup.md");
@@ -20,12 +20,7 @@ fn every_quoted_error_is_in_the_sources() {
 }
 
 fn source(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name);
-    let text = std::fs::read_to_string(path).unwrap();
-    // What the tests below a source say is nobody's error.
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    // In one line, as a call that was broken over several.
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(")
+    code_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).unwrap()
 }
 
 /// The longest part of a text that does not vary.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use proximadb_meta_core::registry::BackendPlugin as _;
-use proximadb_meta_testkit::docs::check_troubleshooting;
+use proximadb_meta_testkit::docs::{check_options, check_troubleshooting};
 
 #[test]
 fn every_quoted_error_is_in_the_sources() {
@@ -16,9 +16,5 @@ fn every_quoted_error_is_in_the_sources() {
 
 #[test]
 fn every_option_is_told_with_its_default() {
-    let setup = include_str!("../docs/setup.md");
-    for option in proximadb_meta_sqlite::SqlitePlugin.options() {
-        let row = format!("| `{}` | {} |", option.name, option.default.unwrap_or("-"));
-        assert!(setup.contains(&row), "{row}");
-    }
+    check_options(include_str!("../docs/setup.md"), proximadb_meta_sqlite::SqlitePlugin.options()).unwrap();
 }

@@ -1,10 +1,13 @@
-//! Whether a backend's `docs/troubleshooting.md` tells the truth: every error text that it quotes is one of the sources.
+//! Whether a backend's documents tell the truth: every error text that `docs/troubleshooting.md` quotes is one of the sources, every
+//! option is told in `docs/setup.md`.
 //!
-//! The document has a section a kind of error, named by it (``## `Locked` ``), and tables of three columns: the text in
+//! The first has a section a kind of error, named by it (``## `Locked` ``), and tables of three columns: the text in
 //! backticks, with `...` for what varies, its cause, what to do. Sections with other headings may have such tables too.
 
 use std::collections::BTreeSet;
 use std::path::Path;
+
+use proximadb_meta_core::config::OptionSpec;
 
 /// Checks a document against the `.rs` files below some directories; how many texts it quotes.
 ///
@@ -45,6 +48,28 @@ pub fn texts_of(directory: &Path) -> Result<BTreeSet<String>, String> {
     let mut said = BTreeSet::new();
     collect(directory, &mut said)?;
     Ok(said)
+}
+
+/// Checks that a document has a row for each option, with its default: ``| `name` | default |``, `-` where there is none.
+///
+/// # Errors
+/// The rows that it lacks.
+pub fn check_options(document: &str, options: &[OptionSpec]) -> Result<(), String> {
+    let row = |option: &OptionSpec| format!("| `{}` | {} |", option.name, option.default.unwrap_or("-"));
+    let missing: Vec<String> = options.iter().map(row).filter(|row| !document.contains(row)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("no row begins so: {}", missing.join("  "))) }
+}
+
+/// The code of a source without its tests, each run of white space as one blank and none behind a parenthesis: a call that was broken
+/// over several lines reads as one that was not.
+///
+/// # Errors
+/// A file that cannot be read, in words.
+pub fn code_of(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    // What the tests below a source say is nobody's error.
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    Ok(text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "("))
 }
 
 fn kinds(document: &str) -> impl Iterator<Item = &str> {
@@ -126,6 +151,24 @@ mod tests {
         let source = "// a \"comment\"\nlet q = '\"'; let r = '\\\"'; f(\"one {x:?} \\\"two\\\" \\\n      three\", \"{{}}\"); 'a: loop {}";
         assert_eq!(strings(source), ["one ... \"two\" three", "{}"]);
         assert_eq!(strings("\"open"), ["open"]);
+    }
+
+    #[test]
+    fn options_have_their_rows() {
+        let options = [OptionSpec::bool("a", "").with_default("true"), OptionSpec::text("b", "")];
+        assert_eq!(check_options("| `a` | true | x |\n| `b` | - | y |", &options), Ok(()));
+        assert!(
+            check_options("| `a` | false | x |\n| `b` | - | y |", &options).unwrap_err().ends_with(": | `a` | true |")
+        );
+    }
+
+    #[test]
+    fn code_is_in_one_line_and_without_tests() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.rs");
+        std::fs::write(&path, "f(\n    \"one\",\n    2,\n);\n#[cfg(test)]\nmod tests {\n f(\"two\") }\n").unwrap();
+        assert_eq!(code_of(&path), Ok("f(\"one\", 2, );".to_owned()));
+        assert!(code_of(&dir.path().join("b.rs")).unwrap_err().contains("b.rs"));
     }
 
     #[test]

@@ -75,15 +75,7 @@ fn command(arguments: &[&str]) -> CaseResult<Command> {
 /// # Errors
 /// When one of them fails, with what it says.
 pub fn together(count: u64, arguments: &[&str]) -> CaseResult {
-    let children: CaseResult<Vec<Child>> =
-        (0..count).map(|n| spawn(&[arguments, &[n.to_string().as_str()]].concat())).collect();
-    for child in children? {
-        let output = child.wait_with_output()?;
-        if !output.status.success() {
-            return Err(Failure::new(format!("a child failed: {}", String::from_utf8_lossy(&output.stderr))));
-        }
-    }
-    Ok(())
+    Talk::start_each(count, arguments)?.into_iter().try_for_each(Talk::end)
 }
 
 /// A record with this id, and `name-` before it as its name.

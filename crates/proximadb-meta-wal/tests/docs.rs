@@ -5,17 +5,12 @@
 use std::path::Path;
 
 use proximadb_meta_core::registry::BackendPlugin as _;
-use proximadb_meta_testkit::docs::check_troubleshooting;
+use proximadb_meta_testkit::docs::{check_options, check_troubleshooting, code_of};
 
 const TROUBLE: &str = include_str!("../docs/troubleshooting.md");
 
 fn source(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name);
-    let text = std::fs::read_to_string(path).unwrap();
-    // What the tests below a source say is nobody's error.
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    // In one line, as a call that was broken over several.
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(")
+    code_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).unwrap()
 }
 
 #[test]
@@ -67,9 +62,5 @@ fn every_error_of_the_log_is_quoted() {
 
 #[test]
 fn every_option_is_told_with_its_default() {
-    let setup = include_str!("../docs/setup.md");
-    for option in proximadb_meta_wal::WalPlugin.options() {
-        let row = format!("| `{}` | {} |", option.name, option.default.unwrap_or("-"));
-        assert!(setup.contains(&row), "{row}");
-    }
+    check_options(include_str!("../docs/setup.md"), proximadb_meta_wal::WalPlugin.options()).unwrap();
 }

@@ -93,8 +93,7 @@ pub async fn child(catalog: &dyn MetadataBackend, number: u64) -> Result<()> {
 /// # Errors
 /// When one of them fails, with what it says.
 pub fn run(arguments: &[&str]) -> CaseResult<Told> {
-    let start = |n: u64| Talk::start(&[arguments, &[n.to_string().as_str()]].concat());
-    let mut talks = (0..PROCESSES).map(start).collect::<CaseResult<Vec<Talk>>>()?;
+    let mut talks = Talk::start_each(PROCESSES, arguments)?;
     let did = talks.iter_mut().map(|talk| Did::parse(&talk.listen()?)).collect::<CaseResult<Vec<Did>>>()?;
     // Nobody writes any more.
     talks.iter_mut().for_each(|talk| talk.say("read"));

@@ -28,6 +28,14 @@ impl Talk {
         }
     }
 
+    /// Starts so many children, each with its number behind the arguments.
+    ///
+    /// # Errors
+    /// When the system starts none.
+    pub fn start_each(count: u64, arguments: &[&str]) -> CaseResult<Vec<Self>> {
+        (0..count).map(|n| Self::start(&[arguments, &[&n.to_string()]].concat())).collect()
+    }
+
     /// The next line that it [says](say), without its end.
     ///
     /// # Errors
