@@ -120,6 +120,34 @@ fn finds_few(part: &Normal) -> bool {
     }
 }
 
+/// How what matches comes together where indexes find it, few records as a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Gathered {
+    /// In the order of ids.
+    ById,
+    /// Bit by bit, or in the order of words.
+    Unordered,
+}
+
+/// Nothing where all records may have to be looked at.
+pub(crate) fn gathered(filter: &Normal) -> Option<Gathered> {
+    match filter {
+        // One of them drives, and a set that is in order is the better one.
+        Normal::And(parts) => parts.iter().filter_map(gathered).min(),
+        Normal::Or(parts) => {
+            (!parts.is_empty() && parts.iter().all(|p| gathered(p).is_some())).then_some(Gathered::Unordered)
+        }
+        Normal::Literal(Literal { leaf, negated: false }) => match leaf {
+            Leaf::Text { field: Field::Id | Field::Name | Field::Owner, op: Op::Eq, .. } | Leaf::HasTag(_) => {
+                Some(Gathered::ById)
+            }
+            Leaf::Words(_) => Some(Gathered::Unordered),
+            _ => None,
+        },
+        Normal::Literal(_) => None,
+    }
+}
+
 fn compare(field: Field, op: Op, value: Arg, sql: &mut Sql) {
     // Whoever asks for a stretch of an indexed field usually asks for a short one: without a word about it SQLite would take
     // it for a quarter of the records, and rather go through all of them in the order of the list.

@@ -7,11 +7,11 @@ use std::sync::{Arc, LazyLock};
 
 use proximadb_meta_core::driver::{Key, Scan};
 use proximadb_meta_core::page::{Position, SortKey};
-use proximadb_meta_core::{Call, Namespace, Order, Result};
+use proximadb_meta_core::{Call, Field, Namespace, Order, Result};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::error::failed;
-use crate::filter::condition;
+use crate::filter::{Gathered, condition, gathered};
 use crate::readers::Readers;
 use crate::row::{COLUMNS, NO_COLUMNS, Query};
 use crate::sql::Sql;
@@ -59,7 +59,12 @@ pub(crate) fn part(namespace: &Namespace, restoring: bool, scan: &Scan) -> Sql {
         sql.words(" AND ");
         condition(filter, namespace, &mut sql);
     }
-    ordered(scan.order, &mut sql);
+    let sorted = match scan.filter.as_deref().and_then(gathered) {
+        None => false,
+        Some(Gathered::ById) => scan.order.field() != Field::Id,
+        Some(Gathered::Unordered) => true,
+    };
+    ordered(scan.order, sorted, &mut sql);
     sql.words(" LIMIT ").count(scan.limit).words(")");
     sql
 }
@@ -77,13 +82,16 @@ fn after(position: &Position, order: Order, sql: &mut Sql) {
     sql.text(position.id.clone()).words(")");
 }
 
-fn ordered(order: Order, sql: &mut Sql) {
+/// `sorted`: no index gives the order (a column behind a `+` is none of an index). Once it has statistics the planner would rather go
+/// through all records in order, hoping to meet enough of them soon.
+fn ordered(order: Order, sorted: bool, sql: &mut Sql) {
     let direction = if order.is_descending() { " DESC" } else { " ASC" };
+    let column = if sorted { "+" } else { "" };
     sql.words(" ORDER BY ");
-    if order != Order::default() && order != Order::default().reversed() {
-        sql.words(order.field().name()).words(direction).words(", ");
+    if order.field() != Field::Id {
+        sql.words(column).words(order.field().name()).words(direction).words(", ");
     }
-    sql.words("id").words(direction);
+    sql.words(column).words("id").words(direction);
 }
 
 /// How SQLite answers a statement, in its own words.
@@ -95,7 +103,31 @@ pub(crate) async fn access(readers: &Readers, statement: &Sql) -> Result<Arc<str
 
 #[cfg(test)]
 mod tests {
+    use proximadb_meta_core::Filter;
+
     use super::*;
+
+    #[test]
+    fn what_is_gathered_is_sorted_where_it_is_not_in_order() {
+        let (by_id, by_name) = (Order::default(), Order::by(Field::Name).unwrap());
+        for (filter, order, words) in [
+            ("owner = x", by_id, " ORDER BY id ASC"),
+            ("owner = x", by_name, " ORDER BY +name ASC, +id ASC"),
+            ("owner = x AND tags:y", by_id.reversed(), " ORDER BY id DESC"),
+            ("owner = x AND (tags:y OR text(\"z\"))", by_id, " ORDER BY id ASC"),
+            ("owner = x OR tags:y", by_id, " ORDER BY +id ASC"),
+            ("owner = x OR dimension = 3", by_id, " ORDER BY id ASC"),
+            ("text(\"z\")", by_id, " ORDER BY +id ASC"),
+            ("NOT owner = x", by_name, " ORDER BY name ASC, id ASC"),
+            ("created_at > 2030-01-01", by_name, " ORDER BY name ASC, id ASC"),
+        ] {
+            let filter = Filter::parse(filter).unwrap();
+            let mut scan = Scan::new(order, 10);
+            scan.filter = Some(Arc::new(filter.normalize()));
+            let sql = part(&Namespace::default(), false, &scan);
+            assert!(sql.as_str().contains(words), "{filter}: {}", sql.as_str());
+        }
+    }
 
     /// As a parameter it would cost a compilation of the statement for every page.
     #[test]
