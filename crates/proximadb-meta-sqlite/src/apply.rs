@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
-use proximadb_meta_core::driver::{NetWrite, Prepared, Space};
+use futures_util::TryStreamExt as _;
+use proximadb_meta_core::driver::{Prepared, Space};
 use proximadb_meta_core::{CollectionMetadata, Namespace, Result};
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::error::failed;
+use crate::error::{failed, is_busy};
+use crate::group::{Failure, commit, uncommitted};
 use crate::row::{COLUMNS, NO_COLUMNS, Query, Record, Stored, WIDTH, bind, decode, json};
+use crate::schema::{BEGIN, pause};
 use crate::words::{same_texts, texts, tokens};
 
 /// A namespace as a transaction found it.
@@ -32,22 +36,34 @@ static LOAD: LazyLock<Arc<str>> = LazyLock::new(|| {
     .into()
 });
 
-/// Reads every id and name that the units mention.
+/// The same as the first of a transaction, which takes the write lock.
+static BEGIN_AND_LOAD: LazyLock<Arc<str>> = LazyLock::new(|| format!("{BEGIN}; {}", &**LOAD).into());
+
+/// Reads every id and name that the units mention. With a time until which it may wait for the write lock it begins the
+/// transaction as well, in the same round trip to the connection's thread.
 pub(crate) async fn load<'a>(
     connection: &mut SqliteConnection,
+    begin: Option<Instant>,
     namespace: &Namespace,
     units: impl Iterator<Item = &'a Prepared>,
 ) -> Result<Loaded> {
     let (mut ids, mut names) = (BTreeSet::new(), BTreeSet::new());
     for write in units.flat_map(|u| &u.writes) {
         ids.insert(&**write.id());
-        if let NetWrite::Put { record, .. } | NetWrite::Update { record, .. } = write {
-            names.insert(&*record.name);
-        }
+        names.extend(write.name().map(|name| &**name));
     }
     let wrong = |e| failed("read what the write touches", e);
-    let query = sqlx::query(AssertSqlSafe(LOAD.clone())).bind(namespace.as_str()).bind(json(&ids)).bind(json(&names));
-    let rows = query.fetch_all(connection).await.map_err(wrong)?;
+    let text = if begin.is_some() { &BEGIN_AND_LOAD } else { &LOAD };
+    let query =
+        || sqlx::query(AssertSqlSafe((*text).clone())).bind(namespace.as_str()).bind(json(&ids)).bind(json(&names));
+    let rows = loop {
+        match query().fetch_all(&mut *connection).await {
+            Ok(rows) => break rows,
+            Err(e) if begin.is_some_and(|deadline| is_busy(&e) && Instant::now() < deadline) => pause().await,
+            Err(e) if is_busy(&e) => return Err(failed("take the write lock", e)),
+            Err(e) => return Err(wrong(e)),
+        }
+    };
     let mut loaded = Loaded { space: Space::default(), restoring: false, last_row: 0 };
     for row in rows {
         let number: i64 = row.try_get_unchecked(0).map_err(wrong)?;
@@ -142,38 +158,70 @@ impl Changes {
 
     /// Writes it all. What goes is gone before anything takes its place, so that unique names and ids never meet on the way.
     pub(crate) async fn write(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
-        if self.rows.len() <= 1 && self.rows_gone.len() <= 1 {
-            self.write_one(connection).await?;
-        } else {
-            self.write_many(connection).await?;
+        if self.is_of_one() {
+            let steps = self.steps_of_one();
+            if !steps.is_empty() {
+                self.bind_one(sqlx::query(AssertSqlSafe(steps.join("; ")))).execute(connection).await?;
+            }
+            return Ok(());
         }
+        self.write_many(connection).await?;
         if !self.counts.is_empty() {
             sqlx::query(COUNT).bind(json(&self.counts)).execute(connection).await?;
         }
         Ok(())
     }
 
-    /// One record comes, goes or is replaced: a single round trip to the connection's thread.
-    async fn write_one(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    /// Writes it all and commits, synced.
+    pub(crate) async fn commit(&self, connection: &mut SqliteConnection) -> std::result::Result<(), Failure> {
+        if !self.is_of_one() {
+            self.write(connection).await.map_err(refused)?;
+            return commit(connection).await;
+        }
+        let mut steps = self.steps_of_one();
+        let writes = steps.len();
+        steps.push("COMMIT");
+        let query = self.bind_one(sqlx::query(AssertSqlSafe(steps.join("; "))));
+        let mut results = connection.fetch_many(query);
+        // Each statement that ends tells so: an error after all the others is the commit's.
+        let mut ended = 0;
+        loop {
+            match results.try_next().await {
+                Ok(Some(result)) => ended += usize::from(result.is_left()),
+                Ok(None) => return Ok(()),
+                Err(e) if ended < writes => return Err(refused(e)),
+                Err(e) => return Err(uncommitted(e)),
+            }
+        }
+    }
+
+    /// Whether at most one record comes, goes or is replaced: its statements go to the connection's thread at once.
+    fn is_of_one(&self) -> bool {
+        self.rows.len() <= 1 && self.rows_gone.len() <= 1
+    }
+
+    /// The lists that statements over JSON take, and those statements.
+    fn lists(&self) -> impl Iterator<Item = (&'static str, String)> {
         let lists = [
             (DELETE_ROWS, !self.rows_gone.is_empty(), json(&self.rows_gone)),
             (DELETE_WORDS, !self.words_gone.is_empty(), json(&self.words_gone)),
             (DELETE_TAGS, !self.tags_gone.is_empty(), json(&plain(&self.tags_gone))),
             (INSERT_TAGS, !self.tags.is_empty(), json(&plain(&self.tags))),
+            (COUNT, !self.counts.is_empty(), json(&self.counts)),
         ];
-        let (mut steps, mut args) = (Vec::new(), Vec::new());
-        for (step, _, arg) in lists.into_iter().filter(|(_, is_needed, _)| *is_needed) {
-            steps.push(step);
-            args.push(arg);
-        }
-        steps.extend(self.words.iter().map(|_| INSERT_WORD));
-        steps.extend(self.rows.iter().map(|_| ROWS.one()));
-        if steps.is_empty() {
-            return Ok(());
-        }
-        let query = args.into_iter().fold(sqlx::query(AssertSqlSafe(steps.join("; "))), Query::bind);
+        lists.into_iter().filter(|(_, is_needed, _)| *is_needed).map(|(step, _, list)| (step, list))
+    }
+
+    fn steps_of_one(&self) -> Vec<&str> {
+        let words = self.words.iter().map(|_| INSERT_WORD);
+        self.lists().map(|(step, _)| step).chain(words).chain(self.rows.iter().map(|_| ROWS.one())).collect()
+    }
+
+    /// Binds the values of those statements.
+    fn bind_one(&self, query: Query<'static>) -> Query<'static> {
+        let query = self.lists().fold(query, |query, (_, list)| query.bind(list));
         let query = self.words.iter().fold(query, |query, (row, ns, r)| query.bind(*row).bind(tokens(ns, r)));
-        self.rows.iter().fold(query, bind_row).execute(connection).await.map(drop)
+        self.rows.iter().fold(query, bind_row)
     }
 
     async fn write_many(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
@@ -197,6 +245,10 @@ impl Changes {
             |query: Query<'static>, (ns, tag, id): &Tag| query.bind(ns.as_str()).bind(tag.clone()).bind(id.clone());
         insert(connection, &TAGS, &self.tags, bind_tag).await
     }
+}
+
+fn refused(e: sqlx::Error) -> Failure {
+    failed("write the records", e).into()
 }
 
 fn bind_row(query: Query<'static>, (namespace, row, record): &(Namespace, i64, Record)) -> Query<'static> {
@@ -225,7 +277,7 @@ const INSERT_WORD: &str = "INSERT INTO collection_words (rowid, words) VALUES (?
 const INSERT_WORDS: &str =
     "INSERT INTO collection_words (rowid, words) SELECT CAST(key AS INTEGER), value FROM json_each(?)";
 const COUNT: &str = "UPDATE collections SET vector_count = j.vectors, total_size_bytes = j.bytes FROM \
-     (SELECT value ->> 0 AS row, value ->> 1 AS vectors, value ->> 2 AS bytes FROM json_each(?1)) AS j \
+     (SELECT value ->> 0 AS row, value ->> 1 AS vectors, value ->> 2 AS bytes FROM json_each(?)) AS j \
      WHERE collections.record = j.row";
 
 async fn remove(connection: &mut SqliteConnection, statement: &'static str, rows: &[i64]) -> sqlx::Result<()> {

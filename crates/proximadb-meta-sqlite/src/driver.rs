@@ -25,8 +25,9 @@ use crate::error::failed;
 use crate::file;
 use crate::group::Unit;
 use crate::layout;
+use crate::packed::{pack, unpack};
 use crate::readers::Readers;
-use crate::row::{Record, decode};
+use crate::row::decode;
 use crate::scan;
 use crate::schema;
 use crate::snapshot::Snapshot;
@@ -137,11 +138,6 @@ impl SqliteDriver {
     }
 }
 
-/// The records of rows that a guarded statement gave.
-pub(crate) fn records(rows: &[sqlx::sqlite::SqliteRow]) -> Result<Vec<Record>> {
-    rows.iter().map(|row| decode(row, 0)?.ok_or_else(Error::being_restored)).collect()
-}
-
 impl Driver for SqliteDriver {
     fn descriptor(&self) -> &Descriptor {
         &self.descriptor
@@ -157,6 +153,11 @@ impl Driver for SqliteDriver {
         row.map(|row| decode(&row, 0)?.ok_or_else(Error::being_restored)).transpose()
     }
 
+    /// The writer reads what it needs in the transaction itself.
+    fn revises(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
         self.usable()?;
         let unit = Unit { namespace: call.namespace.clone(), unit, restoring: call.restoring };
@@ -169,9 +170,10 @@ impl Driver for SqliteDriver {
 
     async fn scan(&self, call: &Call, scan: Scan) -> Result<Scanned> {
         self.usable()?;
-        let sql = scan::part(&call.namespace, call.restoring, &scan);
-        let access = if scan.explain { scan::access(&self.readers, &sql).await? } else { "".into() };
-        let records = records(&self.readers.all("list records", sql.query()).await?)?;
+        let part = scan::part(&call.namespace, &scan);
+        let access = if scan.explain { scan::access(&self.readers, &part).await? } else { "".into() };
+        let query = pack(&part, scan.limit, call.restoring).query();
+        let records = unpack(&self.readers.all("list records", query).await?)?;
         let next = records.last().filter(|_| records.len() >= scan.limit).map(|r| Position::after(r, scan.order));
         let examined = records.len() as u64;
         Ok(Scanned::new(records, next, examined, access))

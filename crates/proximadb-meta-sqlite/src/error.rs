@@ -71,7 +71,11 @@ fn kind_of(e: &sqlx::Error) -> ErrorKind {
                 | code::SQLITE_NOLFS => ErrorKind::Unavailable,
                 code::SQLITE_TOOBIG => ErrorKind::InvalidInput,
                 // What the json functions say of a text that is none: only what was not written by us is like that.
-                code::SQLITE_ERROR if inner.message().contains("malformed JSON") => ErrorKind::Corruption,
+                code::SQLITE_ERROR
+                    if ["malformed JSON", "JSON cannot hold"].iter().any(|x| inner.message().contains(x)) =>
+                {
+                    ErrorKind::Corruption
+                }
                 _ => ErrorKind::Internal,
             },
             None => ErrorKind::Internal,

@@ -10,7 +10,6 @@ use sqlx::sqlite::SqliteConnection;
 use crate::apply::{Changes, load};
 use crate::error::{failed, is_busy, is_full};
 use crate::row::Stored;
-use crate::schema::begin;
 
 /// A unit and where it belongs.
 #[derive(Debug)]
@@ -41,27 +40,31 @@ pub(crate) async fn apply(
     units: &[&Unit],
     patience: Duration,
 ) -> std::result::Result<Vec<Result<Applied>>, Failure> {
-    begin(connection, Instant::now() + patience).await?;
-    let (answers, changes) = plan(connection, units).await?;
+    let (answers, changes) = plan(connection, units, Instant::now() + patience).await?;
     if changes.is_empty() {
         // Nothing was written: what was read is told as of this moment.
         end(connection, "ROLLBACK").await?;
         return Ok(answers);
     }
-    changes.write(connection).await.map_err(|e| failed("write the records", e))?;
-    commit(connection).await?;
+    changes.commit(connection).await?;
     Ok(answers)
 }
 
-async fn plan(connection: &mut SqliteConnection, units: &[&Unit]) -> Result<(Vec<Result<Applied>>, Changes)> {
+/// Begins the transaction, reads what the units touch, and finds out what is to be written.
+async fn plan(
+    connection: &mut SqliteConnection,
+    units: &[&Unit],
+    deadline: Instant,
+) -> Result<(Vec<Result<Applied>>, Changes)> {
     let mut by_namespace: BTreeMap<Namespace, Vec<&Prepared>> = BTreeMap::new();
     for unit in units {
         by_namespace.entry(unit.namespace.clone()).or_default().push(&unit.unit);
     }
     let mut last_row = 0;
+    let mut begin = Some(deadline);
     let mut spaces: BTreeMap<Namespace, (Space<Stored>, bool)> = BTreeMap::new();
     for (namespace, units) in by_namespace {
-        let loaded = load(connection, &namespace, units.into_iter()).await?;
+        let loaded = load(connection, begin.take(), &namespace, units.into_iter()).await?;
         last_row = loaded.last_row;
         spaces.insert(namespace, (loaded.space, loaded.restoring));
     }
@@ -86,13 +89,15 @@ pub(crate) async fn end(connection: &mut SqliteConnection, how: &'static str) ->
 
 /// Commits, synced. Where the answer is not known the error says so.
 pub(crate) async fn commit(connection: &mut SqliteConnection) -> std::result::Result<(), Failure> {
-    match sqlx::query("COMMIT").execute(connection).await {
-        Ok(_) => Ok(()),
-        // A commit that found no space, or somebody in the way, has not taken place: its last frame was not written.
-        Err(e) if is_full(&e) || is_busy(&e) => Err(Failure::Before(failed("commit", e))),
-        Err(e) => {
-            let error = failed("commit", e).with_retry(Retry::UnknownOutcome);
-            Err(Failure::Commit(error.with_hint("open the catalog again and read before you write")))
-        }
+    sqlx::query("COMMIT").execute(connection).await.map(drop).map_err(uncommitted)
+}
+
+/// What the error of a commit means.
+pub(crate) fn uncommitted(e: sqlx::Error) -> Failure {
+    // A commit that found no space, or somebody in the way, has not taken place: its last frame was not written.
+    if is_full(&e) || is_busy(&e) {
+        return Failure::Before(failed("commit", e));
     }
+    let error = failed("commit", e).with_retry(Retry::UnknownOutcome);
+    Failure::Commit(error.with_hint("open the catalog again and read before you write"))
 }

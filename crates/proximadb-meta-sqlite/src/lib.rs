@@ -27,6 +27,7 @@ mod group;
 mod layout;
 mod maintain;
 mod native;
+mod packed;
 mod plugin;
 mod readers;
 mod room;

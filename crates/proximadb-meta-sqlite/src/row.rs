@@ -41,71 +41,129 @@ impl Borrow<Record> for Stored {
 
 /// The record of a row whose columns begin at `first`; nothing for a row without an id. What the file holds is not trusted.
 pub(crate) fn decode(row: &SqliteRow, first: usize) -> Result<Option<Record>> {
-    let mut at = Columns { row, next: first };
-    let Some(id) = at.optional_text()? else { return Ok(None) };
-    let name = at.text()?;
-    let dimension =
-        u32::try_from(at.number()?).map_err(|_| damaged(format!("the dimension of {id:?} is out of range")))?;
-    let mut r = CollectionMetadata::new(name, dimension, DistanceMetric::new(at.text()?));
-    r.indexing_algorithm = IndexingAlgorithm::new(at.text()?);
-    r.created_at = at.time()?;
-    r.updated_at = at.time()?;
-    r.vector_count = at.count()?;
-    r.total_size_bytes = at.count()?;
-    r.access_pattern = AccessPattern::parse(at.text()?).map_err(|e| damaged(format!("{id:?}: {}", e.message())))?;
-    r.owner = at.optional_text()?.map(Arc::from);
-    r.tags = tags(at.text()?)?;
-    r.retention = at.optional_text()?.map(retention).transpose()?;
-    r.expires_at = at.optional_number()?.map(Timestamp::from_micros);
-    r.version = at.count()?;
-    r.incarnation = Incarnation(at.number()?.cast_unsigned());
-    if let Some(extra) = at.optional_text()? {
-        r.extra = Extra::from_stored(extra)?;
+    let wrong = |e| failed("read a record", e);
+    let id: Option<&str> = row.try_get_unchecked(first).map_err(wrong)?;
+    id.map(|_| Columns::of(row, first).map_err(wrong)?.record()).transpose()
+}
+
+/// The columns of a record, as the table holds them.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Columns<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    name: Text<'a>,
+    dimension: i64,
+    #[serde(borrow)]
+    distance_metric: Text<'a>,
+    #[serde(borrow)]
+    indexing_algorithm: Text<'a>,
+    created_at: i64,
+    updated_at: i64,
+    vector_count: i64,
+    total_size_bytes: i64,
+    #[serde(borrow)]
+    access_pattern: Text<'a>,
+    #[serde(borrow)]
+    owner: Option<Text<'a>>,
+    #[serde(borrow)]
+    tags: Text<'a>,
+    #[serde(borrow)]
+    retention: Option<Text<'a>>,
+    expires_at: Option<i64>,
+    version: i64,
+    incarnation: i64,
+    #[serde(borrow)]
+    extra: Option<Text<'a>>,
+    #[serde(borrow)]
+    description: Option<Text<'a>>,
+    #[serde(borrow)]
+    config: Text<'a>,
+}
+
+/// Not copied where it can be borrowed, also inside of an option.
+#[derive(Debug, serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Columns<'a> {
+    fn of(row: &'a SqliteRow, first: usize) -> sqlx::Result<Self> {
+        let mut at = Cursor { row, next: first };
+        Ok(Self {
+            id: at.text()?,
+            name: at.text()?,
+            dimension: at.take()?,
+            distance_metric: at.text()?,
+            indexing_algorithm: at.text()?,
+            created_at: at.take()?,
+            updated_at: at.take()?,
+            vector_count: at.take()?,
+            total_size_bytes: at.take()?,
+            access_pattern: at.text()?,
+            owner: at.optional_text()?,
+            tags: at.text()?,
+            retention: at.optional_text()?,
+            expires_at: at.take()?,
+            version: at.take()?,
+            incarnation: at.take()?,
+            extra: at.optional_text()?,
+            description: at.optional_text()?,
+            config: at.text()?,
+        })
     }
-    r.description = at.optional_text()?.map(Arc::from);
-    r.config = ConfigJson::from_stored(at.text()?)?;
-    r.id = id.into();
-    Ok(Some(Arc::new(r)))
+
+    pub(crate) fn record(&self) -> Result<Record> {
+        let id = &*self.id.0;
+        let dimension =
+            u32::try_from(self.dimension).map_err(|_| damaged(format!("the dimension of {id:?} is out of range")))?;
+        let mut r = CollectionMetadata::new(&*self.name.0, dimension, DistanceMetric::new(&self.distance_metric.0));
+        r.id = id.into();
+        r.indexing_algorithm = IndexingAlgorithm::new(&self.indexing_algorithm.0);
+        r.created_at = Timestamp::from_micros(self.created_at);
+        r.updated_at = Timestamp::from_micros(self.updated_at);
+        r.vector_count = count(self.vector_count)?;
+        r.total_size_bytes = count(self.total_size_bytes)?;
+        r.access_pattern =
+            AccessPattern::parse(&self.access_pattern.0).map_err(|e| damaged(format!("{id:?}: {}", e.message())))?;
+        r.owner = self.owner.as_ref().map(|x| Arc::from(&*x.0));
+        r.tags = tags(&self.tags.0)?;
+        r.retention = self.retention.as_ref().map(|x| retention(&x.0)).transpose()?;
+        r.expires_at = self.expires_at.map(Timestamp::from_micros);
+        r.version = count(self.version)?;
+        r.incarnation = Incarnation(self.incarnation.cast_unsigned());
+        if let Some(extra) = &self.extra {
+            r.extra = Extra::from_stored(&extra.0)?;
+        }
+        r.description = self.description.as_ref().map(|x| Arc::from(&*x.0));
+        r.config = ConfigJson::from_stored(&self.config.0)?;
+        Ok(Arc::new(r))
+    }
 }
 
 /// The columns of a row, one after the other.
-struct Columns<'a> {
+struct Cursor<'a> {
     row: &'a SqliteRow,
     next: usize,
 }
 
-impl<'a> Columns<'a> {
-    fn take<T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(&mut self) -> Result<T> {
-        let value = self.row.try_get_unchecked(self.next).map_err(|e| failed("read a record", e))?;
+impl<'a> Cursor<'a> {
+    fn take<T: sqlx::Decode<'a, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(&mut self) -> sqlx::Result<T> {
+        let value = self.row.try_get_unchecked(self.next)?;
         self.next += 1;
         Ok(value)
     }
 
-    fn optional_text(&mut self) -> Result<Option<&'a str>> {
-        self.take()
+    fn text(&mut self) -> sqlx::Result<Text<'a>> {
+        self.take().map(|x: &str| Text(Cow::Borrowed(x)))
     }
 
-    fn optional_number(&mut self) -> Result<Option<i64>> {
-        self.take()
+    fn optional_text(&mut self) -> sqlx::Result<Option<Text<'a>>> {
+        Ok(self.take::<Option<&str>>()?.map(|x| Text(Cow::Borrowed(x))))
     }
+}
 
-    fn text(&mut self) -> Result<&'a str> {
-        self.optional_text()?.ok_or_else(|| damaged("a record lacks a column that it must have"))
-    }
-
-    fn number(&mut self) -> Result<i64> {
-        self.optional_number()?.ok_or_else(|| damaged("a record lacks a number that it must have"))
-    }
-
-    fn time(&mut self) -> Result<Timestamp> {
-        self.number().map(Timestamp::from_micros)
-    }
-
-    fn count(&mut self) -> Result<u64> {
-        let stored = self.number()?;
-        let count = u64::try_from(stored).ok().filter(|n| *n <= MAX_SAFE_INTEGER);
-        count.ok_or_else(|| damaged(format!("a record has the number {stored}, out of its range")))
-    }
+fn count(stored: i64) -> Result<u64> {
+    let count = u64::try_from(stored).ok().filter(|n| *n <= MAX_SAFE_INTEGER);
+    count.ok_or_else(|| damaged(format!("a record has the number {stored}, out of its range")))
 }
 
 fn tags(text: &str) -> Result<Tags> {

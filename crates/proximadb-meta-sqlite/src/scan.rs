@@ -41,16 +41,10 @@ pub(crate) fn point(call: &Call, key: Key<'_>) -> Query<'static> {
     sqlx::query(AssertSqlSafe((*text).clone())).bind(call.namespace.as_str()).bind(value)
 }
 
-/// A part of a list.
-pub(crate) fn part(namespace: &Namespace, restoring: bool, scan: &Scan) -> Sql {
+/// The columns of a part of a list.
+pub(crate) fn part(namespace: &Namespace, scan: &Scan) -> Sql {
     let mut sql = Sql::default();
-    if !restoring {
-        sql.words(&guard());
-    }
-    sql.words("SELECT * FROM (SELECT ")
-        .words(COLUMNS)
-        .words(" FROM collections WHERE namespace = ")
-        .text(namespace.as_str());
+    sql.words("SELECT ").words(COLUMNS).words(" FROM collections WHERE namespace = ").text(namespace.as_str());
     if let Some(position) = &scan.after {
         sql.words(" AND ");
         after(position, scan.order, &mut sql);
@@ -65,7 +59,7 @@ pub(crate) fn part(namespace: &Namespace, restoring: bool, scan: &Scan) -> Sql {
         Some(Gathered::Unordered) => true,
     };
     ordered(scan.order, sorted, &mut sql);
-    sql.words(" LIMIT ").count(scan.limit).words(")");
+    sql.words(" LIMIT ").count(scan.limit);
     sql
 }
 
@@ -124,7 +118,7 @@ mod tests {
             let filter = Filter::parse(filter).unwrap();
             let mut scan = Scan::new(order, 10);
             scan.filter = Some(Arc::new(filter.normalize()));
-            let sql = part(&Namespace::default(), false, &scan);
+            let sql = part(&Namespace::default(), &scan);
             assert!(sql.as_str().contains(words), "{filter}: {}", sql.as_str());
         }
     }
@@ -133,7 +127,7 @@ mod tests {
     #[test]
     fn the_length_of_a_page_is_in_the_text() {
         let scan = Scan::new(Order::default(), 123);
-        let sql = part(&Namespace::default(), false, &scan);
-        assert!(sql.as_str().ends_with(" LIMIT 123)"), "{}", sql.as_str());
+        let sql = part(&Namespace::default(), &scan);
+        assert!(sql.as_str().ends_with(" LIMIT 123"), "{}", sql.as_str());
     }
 }

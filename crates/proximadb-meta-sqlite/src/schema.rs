@@ -109,9 +109,11 @@ async fn use_journal(connection: &mut SqliteConnection, deadline: Instant) -> Re
 }
 
 /// Takes the write lock.
+pub(crate) const BEGIN: &str = "BEGIN IMMEDIATE";
+
 pub(crate) async fn begin(connection: &mut SqliteConnection, deadline: Instant) -> Result<()> {
     loop {
-        match sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await {
+        match sqlx::query(BEGIN).execute(&mut *connection).await {
             Ok(_) => return Ok(()),
             Err(e) if is_busy(&e) && Instant::now() < deadline => pause().await,
             Err(e) => return Err(failed("take the write lock", e)),
@@ -120,7 +122,7 @@ pub(crate) async fn begin(connection: &mut SqliteConnection, deadline: Instant) 
 }
 
 /// Lets the other process finish: 1 to 8 ms, at random.
-async fn pause() {
+pub(crate) async fn pause() {
     let micros = rand::random_range(1000..8000);
     tokio::time::sleep(Duration::from_micros(micros)).await;
 }

@@ -6,14 +6,15 @@ use proximadb_meta_core::page::Position;
 use proximadb_meta_core::{Call, Order, Result};
 use sqlx::sqlite::SqliteConnection;
 
-use crate::driver::{SqliteDriver, records};
+use crate::driver::SqliteDriver;
 use crate::error::failed;
 use crate::group::end;
+use crate::packed::{self, pack, unpack};
 use crate::row::Record;
 use crate::scan;
 
 /// Records of one statement.
-const PART: usize = 1000;
+const PART: usize = packed::IN_ONE;
 
 #[derive(Debug)]
 pub(crate) struct Snapshot<'a> {
@@ -37,9 +38,10 @@ impl Pages for Snapshot<'_> {
         if self.is_over {
             return Ok(Vec::new());
         }
-        let query = scan::part(&self.call.namespace, self.call.restoring, &self.scan).query();
+        let part = scan::part(&self.call.namespace, &self.scan);
+        let query = pack(&part, PART, self.call.restoring).query();
         let rows = query.fetch_all(&mut self.connection).await.map_err(|e| failed("read the records", e))?;
-        let part = records(&rows)?;
+        let part = unpack(&rows)?;
         self.scan.after = part.last().map(|r| Position::after(r, self.scan.order));
         self.is_over = part.len() < PART;
         Ok(part)
