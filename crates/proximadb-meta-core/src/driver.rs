@@ -10,12 +10,13 @@
 //! * **[`get`](Driver::get)** answers what is stored, expired or not: the adapter needs to see what holds an id or a name.
 //! * **[`apply`](Driver::apply)** gets a unit of net writes, at most one an id, and does all of them or none:
 //!   1. Each write's own precondition, against the store as it was before the unit: [`Expect::holds`] for
-//!      `Put`, `Update`, `Delete` and `Check`; for `Count` [`Life::holds`], at any version of the record.
-//!      If not: [`RefusalCause::Precondition`] with what is there instead.
-//!   2. `Put` stores the record as given. `Update` stores it with the *stored* counters moved by the deltas, `Count` stores
-//!      the *stored* record with its counters moved: [`CounterDeltas::apply`] gives both, and `None` is
-//!      [`RefusalCause::OutOfRange`]. Neither may lose a delta that another caller applies at the same time.
-//!   3. When all is in place every name that a `Put` or `Update` gave a record is held by that record alone. If not:
+//!      `Put`, `Update`, `Revise`, `Delete` and `Check`; for `Count` [`Life::holds`], at any version of the record. What
+//!      `Revise` finds must not have expired either. If not: [`RefusalCause::Precondition`] with what is there instead.
+//!   2. `Put` stores the record as given. `Update` stores it with the *stored* counters moved by the deltas, `Revise` with the
+//!      stored counters and `created_at` and the later `updated_at`, `Count` stores the *stored* record with its counters
+//!      moved: [`CounterDeltas::apply`] gives them, and `None` is [`RefusalCause::OutOfRange`]. None of them may lose a delta
+//!      that another caller applies at the same time.
+//!   3. When all is in place every name that a write [gave](NetWrite::name) a record is held by that record alone. If not:
 //!      [`RefusalCause::NameTaken`] with the other record, also when it expired.
 //!   4. The answer has one entry a write, in their order. A refusal names the write (any that is refused; the first is
 //!      best). It is no error: the adapter reads again, plans again and finds the words.
@@ -209,6 +210,17 @@ pub enum NetWrite {
         /// The record that is there.
         before: Arc<CollectionMetadata>,
     },
+    /// As an update, of a record that nobody read before: what an update keeps is taken from the stored one. Asked only of a
+    /// driver that [`revises`](Driver::revises).
+    Revise {
+        /// The record as it is to be; its `created_at` and counters are to be ignored, and `updated_at` stays the stored one
+        /// where that is later.
+        record: Arc<CollectionMetadata>,
+        /// What must be there: `Exact`.
+        expect: Expect,
+        /// It must not have expired by this time.
+        now: Timestamp,
+    },
     /// Move the counters of whatever version is stored.
     Count {
         /// Which.
@@ -239,9 +251,18 @@ impl NetWrite {
     #[must_use]
     pub fn id(&self) -> &Arc<str> {
         match self {
-            Self::Put { record, .. } | Self::Update { record, .. } => &record.id,
+            Self::Put { record, .. } | Self::Update { record, .. } | Self::Revise { record, .. } => &record.id,
             Self::Delete { before, .. } => &before.id,
             Self::Count { id, .. } | Self::Check { id, .. } => id,
+        }
+    }
+
+    /// The name that its record is to have; nothing where it gives none.
+    #[must_use]
+    pub fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Put { record, .. } | Self::Update { record, .. } | Self::Revise { record, .. } => Some(&record.name),
+            Self::Count { .. } | Self::Delete { .. } | Self::Check { .. } => None,
         }
     }
 }
@@ -454,6 +475,12 @@ pub trait Driver: Send + Sync + 'static {
     fn schema(&self, call: &Call, action: SchemaAction) -> impl Future<Output = Result<SchemaReport>> + Send {
         let _ = (call, action);
         async { Err(Error::unsupported("this backend has no schema")) }
+    }
+
+    /// Whether [`apply`](Self::apply) does a [`Revise`](NetWrite::Revise). By default no, and updates come with the record that was
+    /// read; right for a store that a read costs no round trip.
+    fn revises(&self) -> bool {
+        false
     }
 
     /// Looks the store over: what only the driver can see. The adapter adds health, durability, batch limits and the clock by

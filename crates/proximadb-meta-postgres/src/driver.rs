@@ -201,6 +201,11 @@ impl Driver for PostgresDriver {
         rows.first().map(|row| decode(row)?.ok_or_else(Error::being_restored)).transpose()
     }
 
+    /// A read before would be a round trip.
+    fn revises(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, call: &Call, unit: Prepared) -> Result<Applied> {
         self.usable()?;
         let unit = Unit { namespace: call.namespace.clone(), unit, restoring: call.restoring };

@@ -63,6 +63,11 @@ pub(crate) fn is_contention(e: &tokio_postgres::Error) -> bool {
     .any(|s| e.code() == Some(s))
 }
 
+/// Whether somebody else has an id or a name.
+pub(crate) fn is_taken(e: &tokio_postgres::Error) -> bool {
+    e.code() == Some(&SqlState::UNIQUE_VIOLATION)
+}
+
 /// Whether another connection may do what this one could not: it is gone, or leads to what is no primary any more.
 pub(crate) fn is_lost(e: &tokio_postgres::Error) -> bool {
     is_broken(e) || e.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)

@@ -5,7 +5,7 @@
 
 use deadpool_postgres::Client;
 use futures_util::future::{join, join_all, join3};
-use proximadb_meta_core::driver::{Applied, NetWrite, Prepared, Space};
+use proximadb_meta_core::driver::{Applied, Prepared, Space};
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry};
 
 use crate::apply::Changes;
@@ -89,9 +89,7 @@ pub(crate) async fn begin(
     let (mut ids, mut names) = (Vec::new(), Vec::new());
     for write in units.iter().flat_map(|u| &u.unit.writes) {
         ids.push(write.id().to_string());
-        if let NetWrite::Put { record, .. } | NetWrite::Update { record, .. } = write {
-            names.push(record.name.to_string());
-        }
+        names.extend(write.name().map(|name| name.to_string()));
     }
     for list in [&mut ids, &mut names] {
         list.sort_unstable();

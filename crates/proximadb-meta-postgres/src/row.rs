@@ -55,6 +55,9 @@ pub(crate) const WRITTEN: &[(&str, &str, &str)] = &[
 /// The columns that other calls move meanwhile.
 pub(crate) const COUNTERS: [&str; 2] = ["vector_count", "total_size_bytes"];
 
+/// The columns that a revision does not bring: it leaves them as they are stored.
+pub(crate) const KEPT: [&str; 3] = ["created_at", "vector_count", "total_size_bytes"];
+
 /// The record of a row; nothing for a row without an id, which stands for a namespace that is being restored. What the table
 /// holds is not trusted.
 pub(crate) fn decode(row: &Row) -> Result<Option<Record>> {
@@ -133,6 +136,12 @@ pub(crate) fn values(record: &CollectionMetadata) -> Vec<Param> {
     params(Source::One(record))
 }
 
+/// As [`values`], without those of the columns [`KEPT`].
+pub(crate) fn values_revising(record: &CollectionMetadata) -> Vec<Param> {
+    let all = WRITTEN.iter().zip(values(record));
+    all.filter(|((name, ..), _)| !KEPT.contains(name)).map(|(_, value)| value).collect()
+}
+
 /// As [`values`], with the numbers by which [`COUNTERS`] move in their places.
 pub(crate) fn values_moving(record: &CollectionMetadata, nets: [i64; COUNTERS.len()]) -> Vec<Param> {
     let mut values = values(record);
@@ -197,7 +206,8 @@ mod tests {
         let written: Vec<&str> = WRITTEN.iter().map(|(name, ..)| *name).collect();
         assert_eq!(written[..WIDTH], COLUMNS.split(", ").collect::<Vec<_>>());
         assert_eq!(arrays(&[]).len(), WRITTEN.len());
-        assert!(COUNTERS.iter().all(|counter| COLUMNS.split(", ").any(|c| c == *counter)));
+        assert!(COUNTERS.iter().all(|counter| KEPT.contains(counter)));
+        assert!(KEPT.iter().all(|kept| COLUMNS.split(", ").any(|c| c == *kept)));
     }
 
     #[test]

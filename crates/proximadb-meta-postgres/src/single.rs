@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use deadpool_postgres::Client;
-use proximadb_meta_core::Result;
 use proximadb_meta_core::driver::{Applied, CounterDelta, CounterDeltas, Expect, Life, NetWrite};
 use proximadb_meta_core::limits::MAX_SAFE_INTEGER;
-use tokio_postgres::Row;
+use proximadb_meta_core::{CollectionMetadata, Result, Timestamp};
+use tokio_postgres::{Row, Statement};
 
-use crate::error::damaged;
+use crate::error::{damaged, is_taken};
 use crate::group::{Failure, Unit};
-use crate::row::{Param, Record, borrowed, decode, values, values_moving};
+use crate::row::{Param, Record, borrowed, decode, values, values_moving, values_revising};
 use crate::statements::Statements;
 use crate::types::Instant;
 
@@ -45,6 +45,22 @@ pub(crate) async fn one(
             let Some(row) = rows.first() else { return Ok(None) };
             let counters = counters(row).map_err(Failure::unknown)?;
             Ok(Some(Applied::Done(vec![Some(record.with_counters(counters.0, counters.1))])))
+        }
+        NetWrite::Revise { record, expect: Expect::Exact { version, incarnation }, now } => {
+            params.extend(values_revising(record));
+            params.push(Box::new(version.cast_signed()));
+            params.push(Box::new(incarnation.0.cast_signed()));
+            params.push(Box::new(Instant(*now)));
+            params.push(Box::new(unit.restoring));
+            let statement = prepare(client, &texts.revise_one).await?;
+            let rows = match client.query(&statement, &borrowed(&params)).await {
+                // Somebody holds the name that it takes: a transaction finds out who.
+                Err(e) if is_taken(&e) => return Ok(None),
+                rows => rows.map_err(|e| Failure::committing(WRITE, &e))?,
+            };
+            let Some(row) = rows.first() else { return Ok(None) };
+            let stored = stored_over(record, row).map_err(Failure::unknown)?;
+            Ok(Some(Applied::Done(vec![Some(Arc::new(stored))])))
         }
         NetWrite::Delete { expect: Expect::Exact { version, incarnation }, before } => {
             params.push(Box::new(before.id.to_string()));
@@ -162,20 +178,37 @@ fn counters(row: &Row) -> Result<(u64, u64)> {
     Ok((at(0)?, at(1)?))
 }
 
+/// The record of a revision, with what it kept.
+fn stored_over(record: &CollectionMetadata, row: &Row) -> Result<CollectionMetadata> {
+    let time = |i: usize| -> Result<Timestamp> {
+        row.try_get::<_, Instant>(i).map(|t| t.0).map_err(|e| damaged(format!("a time cannot be read: {e}")))
+    };
+    let mut stored = record.clone();
+    (stored.vector_count, stored.total_size_bytes) = counters(row)?;
+    (stored.created_at, stored.updated_at) = (time(2)?, time(3)?);
+    Ok(stored)
+}
+
+const WRITE: &str = "write the record";
+
+async fn prepare(client: &Client, text: &str) -> std::result::Result<Statement, Failure> {
+    client.prepare_cached(text).await.map_err(|e| Failure::before("prepare the write", &e))
+}
+
 /// A statement that commits by itself: where its end is not known, it may have.
 async fn query(client: &Client, text: &str, params: &[Param]) -> std::result::Result<Vec<Row>, Failure> {
-    let statement = client.prepare_cached(text).await.map_err(|e| Failure::before("prepare the write", &e))?;
-    client.query(&statement, &borrowed(params)).await.map_err(|e| Failure::committing("write the record", &e))
+    let statement = prepare(client, text).await?;
+    client.query(&statement, &borrowed(params)).await.map_err(|e| Failure::committing(WRITE, &e))
 }
 
 async fn execute(client: &Client, text: &str, params: &[Param]) -> std::result::Result<u64, Failure> {
-    let statement = client.prepare_cached(text).await.map_err(|e| Failure::before("prepare the write", &e))?;
-    client.execute(&statement, &borrowed(params)).await.map_err(|e| Failure::committing("write the record", &e))
+    let statement = prepare(client, text).await?;
+    client.execute(&statement, &borrowed(params)).await.map_err(|e| Failure::committing(WRITE, &e))
 }
 
 #[cfg(test)]
 mod tests {
-    use proximadb_meta_core::{Incarnation, Timestamp};
+    use proximadb_meta_core::Incarnation;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use proximadb_meta_core::limits::MAX_SAFE_INTEGER;
 
-use crate::row::{COLUMNS, COUNTERS, WIDTH, WRITTEN};
+use crate::row::{COLUMNS, COUNTERS, KEPT, WIDTH, WRITTEN};
 
 /// Texts of statements. The schema's name is part of them; no value ever is.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(crate) struct Statements {
     pub(crate) insert_one: String,
     pub(crate) update: String,
     pub(crate) update_one: String,
+    pub(crate) revise_one: String,
     pub(crate) delete: String,
     pub(crate) delete_one: String,
     pub(crate) count: String,
@@ -92,6 +93,7 @@ impl Statements {
                 next + 3,
                 next + 6,
             ),
+            revise_one: revise_one(&t, &restoring),
             delete: format!("DELETE FROM {t} WHERE namespace = $1 AND id = ANY ($2)"),
             delete_one: format!(
                 "DELETE FROM {t} WHERE namespace = $1 AND id = $2 AND version = $3 AND incarnation = $4 \
@@ -123,6 +125,26 @@ impl Statements {
             prefix,
         }
     }
+}
+
+/// An update that nobody read for: what it keeps, it finds.
+fn revise_one(table: &str, restoring: &str) -> String {
+    let brought = WRITTEN.iter().filter(|(name, ..)| !KEPT.contains(name));
+    let count = brought.clone().count();
+    let set = brought.zip(2..).filter(|((name, ..), _)| *name != "id").map(|((name, ty, value), n)| {
+        let value = value.replace(&format!("x.{name}"), &format!("${n}::{ty}"));
+        if *name == "updated_at" { format!("{name} = greatest({name}, {value})") } else { format!("{name} = {value}") }
+    });
+    let next = count + 2;
+    format!(
+        "UPDATE {table} SET {} WHERE namespace = $1 AND id = $2 AND version = ${next} AND incarnation = ${} \
+         AND (expires_at IS NULL OR expires_at > ${}) AND (${} OR NOT EXISTS ({restoring})) \
+         RETURNING vector_count, total_size_bytes, created_at, updated_at",
+        set.collect::<Vec<_>>().join(", "),
+        next + 1,
+        next + 2,
+        next + 3,
+    )
 }
 
 /// Gives a row without an id where the namespace (parameter 1) is being restored: one statement sees one state, so that nobody

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::Client;
-use proximadb_meta_core::driver::{Applied, NetWrite};
+use proximadb_meta_core::driver::Applied;
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry};
 use tokio::sync::{Notify, oneshot};
 
@@ -69,12 +69,8 @@ impl fmt::Debug for Writer {
 
 fn touched(unit: &Unit) -> impl Iterator<Item = Busy> + '_ {
     unit.unit.writes.iter().flat_map(|write| {
-        let name = match write {
-            NetWrite::Put { record, .. } | NetWrite::Update { record, .. } => Some(&record.name),
-            _ => None,
-        };
         let id = (unit.namespace.clone(), false, write.id().clone());
-        std::iter::once(id).chain(name.map(|n| (unit.namespace.clone(), true, n.clone())))
+        std::iter::once(id).chain(write.name().map(|n| (unit.namespace.clone(), true, n.clone())))
     })
 }
 

@@ -9,6 +9,7 @@ use super::prepare::{is_possible_id, prepare};
 use crate::context::Call;
 use crate::driver::{Applied, CounterDelta, CounterDeltas, Driver, Expect, Key, Life, NetWrite, Prepared};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{MAX_RECORD_BYTES, MAX_SAFE_INTEGER, json_size_bound};
 use crate::operation::{Operation, Outcome, PutIf, StatsDelta};
 use crate::record::CollectionMetadata;
 
@@ -76,6 +77,16 @@ impl<D: Driver> Contract<D> {
                     None => One::Refused(Operation::Create(Arc::unwrap_or_clone(record))),
                 }
             }
+            Operation::Update(record) if self.shared.driver.revises() && can_be_revised(&record) => {
+                let mut next = record.clone();
+                next.version += 1;
+                next.updated_at = call.now;
+                let expect = Expect::exactly(&record);
+                match self.apply_one(call, NetWrite::Revise { record: Arc::new(next), expect, now: call.now }).await? {
+                    Some(stored) => One::Done(Outcome::Stored(known(stored)?)),
+                    None => One::Refused(Operation::Update(record)),
+                }
+            }
             Operation::RecordStats { id, delta } if is_possible_id(&id) => {
                 let Some(deltas) = deltas(delta) else {
                     return Ok(One::ToPlan(Operation::RecordStats { id, delta }));
@@ -83,10 +94,7 @@ impl<D: Driver> Contract<D> {
                 // Nothing of the record has to be known: the store moves whatever is alive.
                 let count = NetWrite::Count { id: id.clone(), life: Life::At(call.now), deltas };
                 match self.apply_one(call, count).await? {
-                    Some(Some(stored)) => One::Done(Outcome::Stored(stored)),
-                    Some(None) => {
-                        return Err(Error::new(ErrorKind::Internal, "a count was answered without its record"));
-                    }
+                    Some(stored) => One::Done(Outcome::Stored(known(stored)?)),
                     None => One::Refused(Operation::RecordStats { id, delta }),
                 }
             }
@@ -136,6 +144,18 @@ enum One {
     Refused(Operation),
     /// It was not tried.
     ToPlan(Operation),
+}
+
+/// What a driver must have told of a record that it stored.
+fn known(stored: Option<Arc<CollectionMetadata>>) -> Result<Arc<CollectionMetadata>> {
+    stored.ok_or_else(|| Error::new(ErrorKind::Internal, "a write was answered without its record"))
+}
+
+/// Whether an update needs nothing of the stored record: neither when it was made, for its expiry, nor how long its counters are,
+/// for the limit of its size.
+fn can_be_revised(r: &CollectionMetadata) -> bool {
+    let expiry_is_known = r.expires_at.is_some() || !r.retention.is_some_and(|x| x.auto_delete);
+    expiry_is_known && r.version < MAX_SAFE_INTEGER && is_possible_id(&r.id) && json_size_bound(r) <= MAX_RECORD_BYTES
 }
 
 /// `None` where no counter could move so.

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Applied, NetWrite, Prepared, Refusal, RefusalCause, Step};
+use super::{Applied, Prepared, Refusal, RefusalCause, Step};
 use crate::record::CollectionMetadata;
 
 type Record = Arc<CollectionMetadata>;
@@ -111,7 +111,7 @@ impl<S> Space<S> {
     fn name_taken(&self, unit: &Prepared, after: &HashMap<Arc<str>, Option<Record>>) -> Option<Refusal> {
         let mut given: HashMap<&str, &Record> = HashMap::new();
         for (write, net) in unit.writes.iter().enumerate() {
-            if !matches!(net, NetWrite::Put { .. } | NetWrite::Update { .. }) {
+            if net.name().is_none() {
                 continue;
             }
             let Some(Some(record)) = after.get(net.id()) else { continue };
@@ -149,7 +149,7 @@ impl<S> Space<S> {
 mod tests {
     use super::*;
     use crate::DistanceMetric;
-    use crate::driver::Expect;
+    use crate::driver::{Expect, NetWrite};
 
     fn record(id: &str, name: &str) -> Record {
         let mut r = CollectionMetadata::new(name, 1, DistanceMetric::COSINE);
@@ -202,6 +202,16 @@ mod tests {
         assert_eq!(taken(&mut space, vec![create("c", "a"), delete("a")]), None, "a name that a later write gives up");
         let mut space = two();
         assert_eq!(taken(&mut space, vec![create("c", "x"), create("d", "x")]), Some((1, "c".into())), "within a unit");
+    }
+
+    #[test]
+    fn a_revision_does_not_take_a_name() {
+        let mut space = two();
+        let (now, expect) = (Default::default(), Expect::exactly(&record("a", "a")));
+        let revise = |name| NetWrite::Revise { record: record("a", name), expect, now };
+        assert_eq!(taken(&mut space, vec![revise("b")]), Some((0, "b".into())));
+        assert_eq!(taken(&mut space, vec![revise("c")]), None);
+        assert_eq!(names(space)[0].1.as_deref(), Some("c"));
     }
 
     #[test]

@@ -34,6 +34,11 @@ impl NetWrite {
                 holds(*expect)?;
                 counted(found.ok_or_else(unexpected)?, record, *deltas)
             }
+            Self::Revise { record, expect, now } => {
+                holds(*expect)?;
+                let stored = found.filter(|r| !r.is_expired(*now)).ok_or_else(unexpected)?;
+                Ok(Step::Store(Arc::new(revised(record, stored))))
+            }
             Self::Count { life, deltas, .. } => {
                 let stored = found.filter(|r| life.holds(r)).ok_or_else(unexpected)?;
                 counted(stored, stored, *deltas)
@@ -42,6 +47,16 @@ impl NetWrite {
             Self::Check { expect, .. } => holds(*expect).map(|()| Step::Keep),
         }
     }
+}
+
+/// The record that a `Revise` stores over another.
+fn revised(record: &CollectionMetadata, stored: &CollectionMetadata) -> CollectionMetadata {
+    let mut new = record.clone();
+    new.created_at = stored.created_at;
+    new.updated_at = record.updated_at.max(stored.updated_at);
+    new.vector_count = stored.vector_count;
+    new.total_size_bytes = stored.total_size_bytes;
+    new
 }
 
 /// A record with the stored counters, moved.
@@ -83,6 +98,7 @@ mod tests {
         let writes = [
             NetWrite::Put { record: other.clone(), expect, before: None },
             NetWrite::Update { record: other.clone(), expect, deltas: deltas(0), before: other.clone() },
+            NetWrite::Revise { record: other.clone(), expect, now: Timestamp::from_micros(1) },
             NetWrite::Count { id: "a".into(), life: Life::Of(Incarnation(8)), deltas: deltas(0) },
             NetWrite::Delete { expect, before: other.clone() },
             NetWrite::Check { id: "a".into(), expect },
@@ -112,6 +128,28 @@ mod tests {
         }
         // Nothing moves: the very same record, so that a store can see it.
         assert!(Arc::ptr_eq(&stored(&count(0), &there), &there));
+    }
+
+    #[test]
+    fn a_revision_keeps_what_an_update_keeps() {
+        let at = Timestamp::from_micros;
+        let mut there = (*record(1, 5)).clone();
+        (there.created_at, there.updated_at, there.expires_at) = (at(3), at(8), Some(at(20)));
+        let there = Arc::new(there);
+        let mut given = (*record(2, 99)).clone();
+        (given.created_at, given.total_size_bytes, given.owner) = (at(4), 77, Some("me".into()));
+        let revise = |updated, now| {
+            let mut record = given.clone();
+            record.updated_at = at(updated);
+            NetWrite::Revise { record: Arc::new(record), expect: Expect::exactly(&there), now: at(now) }
+        };
+        for (updated, stored_at) in [(7, 8), (8, 8), (9, 9)] {
+            let new = stored(&revise(updated, 19), &there);
+            assert_eq!((new.created_at, new.updated_at), (at(3), at(stored_at)));
+            assert_eq!((new.version, new.vector_count, new.total_size_bytes), (2, 5, 0));
+            assert_eq!((new.owner.as_deref(), new.expires_at), (Some("me"), None));
+        }
+        assert!(matches!(revise(9, 20).step(Some(&there)), Err(RefusalCause::Precondition(Some(r))) if r == there));
     }
 
     #[test]
