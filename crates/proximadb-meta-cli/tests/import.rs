@@ -186,6 +186,70 @@ fn acknowledgements_come_in_the_order_of_the_lines() {
 }
 
 #[test]
+fn batches_at_the_same_time_are_told_in_the_order_of_the_lines() {
+    let place = Place::new();
+    let demo = place.demo(700);
+    let at_once = ["--ack", "--batch", "16", "--jobs", "8"];
+    for (uri, how) in [("sqlite://a.db", "fail"), ("file://b", "skip"), ("sqlite://a.db", "skip")] {
+        let args = [&["import", "-", "-q", "--uri", uri, "--on-conflict", how], &at_once[..]].concat();
+        let said = place.feed(&demo, &args);
+        assert_eq!((said.code, &*said.err), (Some(0), ""), "{uri} {how}");
+        let expected = if (uri, how) == ("sqlite://a.db", "skip") { 0 } else { 700 };
+        let expected: Vec<String> = (0..expected).map(|i| format!("demo-{i:07}")).collect();
+        assert!(said.out.lines().eq(expected.iter().map(String::as_str)), "{uri} {how}");
+    }
+    assert_eq!(place.ok(&["export", "--uri", "sqlite://a.db"]), place.ok(&["export", "--uri", "file://b"]));
+}
+
+#[test]
+fn a_record_is_acknowledged_though_the_next_batch_never_comes() {
+    let place = Place::new();
+    let mut import = place.spawn(&["import", "-", "--ack", "--batch", "2", "--jobs", "4"]);
+    for n in 0..3 {
+        let names = [format!("n{n}"), format!("m{n}")];
+        for name in &names {
+            import.write(&format!("{}\n", with(name, &format!(r#""id":"{name}""#))));
+        }
+        assert_eq!([import.line(), import.line()], names);
+    }
+    let said = import.end();
+    assert_eq!(said.code, Some(0), "{}", said.err);
+}
+
+#[test]
+fn behind_a_failure_only_what_was_under_way_is_written() {
+    let place = Place::new();
+    let demo = place.demo(1000);
+    let lines: Vec<String> = demo.lines().map(str::to_owned).collect();
+    import(&place, &[lines[500].clone()], &[]);
+    let said = import(&place, &lines, &["--batch", "10", "--jobs", "4"]);
+    assert_eq!(said.code, Some(4), "{}", said.err);
+    assert!(said.err.contains("line 501"), "{}", said.err);
+    let [created, overwritten, skipped, failed] = counts(&said);
+    assert_eq!([overwritten, skipped, failed], [0, 0, 1]);
+    let ids = place.ids();
+    assert_eq!(ids.len() as u64, created + 1, "what is counted is there");
+    assert!((0..500).all(|n| ids.contains(&format!("demo-{n:07}"))), "every line before it");
+    // Three batches of ten.
+    assert!(ids.iter().all(|id| **id < *"demo-0000540"), "{:?}", ids.last());
+}
+
+#[test]
+fn a_line_waits_for_those_before_it_that_are_about_the_same() {
+    let same = [small("x"), small("y"), small("x"), with("z", r#""id":"i""#), with("w", r#""id":"i""#)];
+    for _ in 0..20 {
+        let place = Place::new();
+        let said = import(&place, &same, &["--batch", "1", "--jobs", "5", "--on-conflict", "skip"]);
+        assert_eq!((said.code, counts(&said)), (Some(0), [3, 0, 2, 0]), "{}", said.err);
+        assert_eq!(get(&place, "z")["id"], "i", "the first");
+        let place = Place::new();
+        let said = import(&place, &same, &["--batch", "1", "--jobs", "5"]);
+        assert_eq!(said.code, Some(4), "{}", said.err);
+        assert!(said.err.contains("line 3,"), "{}", said.err);
+    }
+}
+
+#[test]
 fn acknowledgements_that_nobody_reads_end_the_import_as_partial() {
     let place = Place::new();
     place.write("in.ndjson", place.demo(2000));
@@ -213,6 +277,9 @@ fn what_cannot_be_read_makes_no_catalog() {
     place.fails(2, &["import", "."]);
     place.fails(2, &["import", "-", "--batch", "0"]);
     place.fails(2, &["import", "-", "--on-conflict", "perhaps"]);
+    place.fails(2, &["import", "-", "--jobs", "0"]);
+    let said = place.fails(2, &["import", "-", "--jobs", "2", "--on-conflict", "overwrite"]);
+    assert!(said.contains("order of the lines"), "{said}");
     assert!(!place.at("data").exists());
 }
 

@@ -19,7 +19,8 @@ time, version 1, counters of 0. A line without id is identified by its name.
 Lines are written in atomic batches, each durable before the next. What stops the import: a line that is no JSON object, no \
 UTF-8, longer than 1536 KiB or over a limit of the record (exit code 2); with --on-conflict fail a line whose id or name is \
 taken, with overwrite one whose name is another record's (4); a store that fails (5, 6, 7). Every line before it is kept, \
-nothing of it, nothing after it; the exit code is that of the reason. What does not stop it: blank lines; lines skipped or \
+nothing of it, nothing after it; the exit code is that of the reason. With --jobs N the N - 1 batches after the one that failed \
+may be kept as well: they were being written at the same time. What does not stop it: blank lines; lines skipped or \
 overwritten as asked; a line whose expires_at is past, which is skipped.
 
 overwrite replaces all fields. Where the line says nothing of times, version and counters it is an update: created_at and \
@@ -48,6 +49,11 @@ pub(crate) struct Import {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     #[arg(hide_default_value = true)]
     pub(crate) batch: u16,
+    /// Batches that are being written at once, 1 to 64; faster where the backend writes several at a time or overlaps its work
+    /// (SQLite, PostgreSQL). More than 1 only with --on-conflict fail or skip. Default: 1.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(hide_default_value = true)]
+    pub(crate) jobs: u8,
 }
 
 /// Create a record.

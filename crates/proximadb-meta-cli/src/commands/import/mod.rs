@@ -1,25 +1,31 @@
 //! import: lines of NDJSON in atomic batches, each line's fate counted.
 
+mod flight;
 mod line;
 mod plan;
 mod read;
 mod write;
 
 use std::io::BufReader;
+use std::ops::AddAssign;
+
+use proximadb_meta::core::Error;
 
 use super::session::Session;
 use crate::args::{self, OnConflict};
 use crate::exit::{Failure, PARTIAL, Result};
 use crate::output::Report;
 use crate::stop::STOPPED;
+use flight::Flight;
 use read::{Input, Piece};
-use write::Writer;
+use write::Target;
 
 pub(crate) struct Import {
     input: Input,
     on_conflict: OnConflict,
     ack: bool,
     batch: usize,
+    jobs: usize,
 }
 
 /// What became of the lines so far.
@@ -39,9 +45,25 @@ impl Totals {
     }
 }
 
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Self) {
+        self.created += other.created;
+        self.overwritten += other.overwritten;
+        self.skipped += other.skipped;
+        self.expired += other.expired;
+        self.failed += other.failed;
+    }
+}
+
 impl Import {
     /// Opens the file: one that is not there must not leave an empty catalog behind.
     pub(crate) fn new(x: &args::Import) -> Result<Self> {
+        if x.jobs > 1 && x.on_conflict == OnConflict::Overwrite {
+            // A name that one batch gives up may be what a later one takes.
+            return Err(Error::invalid("--jobs goes with --on-conflict fail or skip")
+                .with_hint("overwriting depends on the order of the lines: leave --jobs out")
+                .into());
+        }
         let input: Input = if x.file == "-" {
             Box::new(BufReader::with_capacity(1 << 16, std::io::stdin()))
         } else {
@@ -52,13 +74,16 @@ impl Import {
             }
             Box::new(BufReader::with_capacity(1 << 16, file))
         };
-        Ok(Self { input, on_conflict: x.on_conflict, ack: x.ack, batch: x.batch.into() })
+        Ok(Self { input, on_conflict: x.on_conflict, ack: x.ack, batch: x.batch.into(), jobs: x.jobs.into() })
     }
 
     pub(crate) async fn run(self, s: &Session) -> Result<u8> {
-        let mut writer = Writer::new(s, self.on_conflict, self.ack);
-        let result = all(s, &mut writer, self.input, self.batch).await;
-        let t = writer.totals;
+        let target = Target { catalog: s.catalog.clone(), how: self.on_conflict, most: usize::MAX };
+        let mut flight = Flight::new(target, self.jobs, self.ack);
+        let sent = all(s, &mut flight, self.input, self.batch).await;
+        let landed = flight.land().await;
+        let result = sent.and_then(|code| landed.map(|()| code));
+        let t = flight.totals;
         let expired = if t.expired == 0 { String::new() } else { format!(" ({} had expired)", t.expired) };
         s.say(format_args!(
             "created {}, overwrote {}, skipped {}{expired}, failed {}",
@@ -84,24 +109,31 @@ impl Import {
     }
 }
 
-async fn all(s: &Session, writer: &mut Writer<'_>, input: Input, batch: usize) -> Result<u8> {
+async fn all(s: &Session, flight: &mut Flight, input: Input, batch: usize) -> Result<u8> {
     let mut pieces = read::spawn(input, batch)?;
     let mut progress = s.talk.progress("imported");
     loop {
         let piece = tokio::select! {
             biased;
             () = s.stop.requested() => return Ok(STOPPED),
+            landed = flight.land_one(), if flight.is_under_way() => {
+                landed?;
+                progress.at(flight.totals.done());
+                continue;
+            }
             piece = pieces.recv() => piece,
         };
         match piece {
             None => return Ok(0),
-            Some(Piece::Lines(lines)) => writer.write(lines).await?,
+            Some(Piece::Lines(lines)) => flight.send(lines).await?,
+            // What comes before it in the input may be at fault as well: that is told first.
             Some(Piece::Refused(failure)) => {
-                writer.totals.failed += 1;
+                flight.land().await?;
+                flight.totals.failed += 1;
                 return Err(failure);
             }
-            Some(Piece::Unreadable(failure)) => return Err(failure),
+            Some(Piece::Unreadable(failure)) => return flight.land().await.and(Err(failure)),
         }
-        progress.at(writer.totals.done());
+        progress.at(flight.totals.done());
     }
 }

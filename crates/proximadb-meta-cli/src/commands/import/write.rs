@@ -1,59 +1,70 @@
-//! Writing batches: each one atomic, acknowledged when durable, planned again when somebody else was faster.
+//! Writing batches: each one atomic, durable when it is answered, planned again when somebody else was faster.
 
 use std::collections::VecDeque;
-use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Instant;
 
-use proximadb_meta::core::{Detail, Error, ErrorKind, Field, Outcome};
+use proximadb_meta::core::{Detail, Error, ErrorKind, Field, MetadataBackend, Outcome};
 
 use super::Totals;
 use super::line::Line;
 use super::plan::{Fate, Plan};
 use crate::args::OnConflict;
-use crate::commands::session::Session;
-use crate::exit::Result;
-use crate::output::out_error;
+use crate::exit::Failure;
 
 /// How often a batch is planned again because somebody else changed what it is about.
 const MAX_RACES: u32 = 64;
 
-pub(super) struct Writer<'a> {
-    session: &'a Session,
-    how: OnConflict,
-    ack: bool,
-    pub(super) totals: Totals,
+/// Where and how lines are written.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) catalog: Arc<dyn MetadataBackend>,
+    pub(super) how: OnConflict,
     /// Lines that the backend takes at once, as far as it said no to more.
-    most: usize,
+    pub(super) most: usize,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(session: &'a Session, how: OnConflict, ack: bool) -> Self {
-        Self { session, how, ack, totals: Totals::default(), most: usize::MAX }
-    }
+/// What became of lines that belong together.
+#[derive(Default)]
+pub(super) struct Written {
+    pub(super) totals: Totals,
+    /// Of the records that are durable now, in the order of the lines.
+    pub(super) ids: Vec<Arc<str>>,
+    /// Why the lines that are not in the totals were not written.
+    pub(super) failure: Option<Failure>,
+    /// As the target's.
+    pub(super) most: usize,
+}
 
-    /// Writes the lines in as few atomic batches as possible. When this fails, the lines before the one at fault are
-    /// written, and nothing of it or after it.
-    pub(super) async fn write(&mut self, lines: Vec<Line>) -> Result<()> {
-        let mut lines = VecDeque::from(lines);
+/// Writes the lines in as few atomic batches as possible. When this fails, the lines before the one at fault are written, and
+/// nothing of it or after it.
+pub(super) async fn write(target: Target, lines: Vec<Line>) -> Written {
+    let mut written = Written { most: target.most, ..Written::default() };
+    written.failure = written.all(&target, lines.into()).await.err().map(Failure::Catalog);
+    written
+}
+
+impl Written {
+    async fn all(&mut self, target: &Target, mut lines: VecDeque<Line>) -> Result<(), Error> {
         let mut races = 0;
         let mut at_fault: Option<Error> = None;
         while !lines.is_empty() {
-            let plan = Plan::over(&*self.session.catalog, &lines, self.how, self.most).await?;
-            let Some(error) = self.apply(&plan, &mut lines).await? else { continue };
+            let plan = Plan::over(&*target.catalog, &lines, target.how, self.most).await?;
+            let Some(error) = self.apply(&*target.catalog, &plan, &mut lines).await else { continue };
             let operations = plan.operations.len();
             let line = error.index().and_then(|i| plan.line_of.get(i)).and_then(|at| Some((*at, lines.get(*at)?)));
             match line {
                 None if error.kind() == ErrorKind::Unsupported && operations > 1 => self.most = plan.fates.len() / 2,
                 None => {
                     self.totals.failed += operations as u64;
-                    return Err(error.without_index().context(place_of(&lines, &plan)).into());
+                    return Err(error.without_index().context(place_of(&lines, &plan)));
                 }
-                Some((at, _)) if self.how == OnConflict::Skip && error.kind() == ErrorKind::AlreadyExists => {
+                Some((at, _)) if target.how == OnConflict::Skip && error.kind() == ErrorKind::AlreadyExists => {
                     // A line before it in the batch, or somebody else meanwhile, took the id or the name.
                     lines.remove(at);
                     self.totals.skipped += 1;
                 }
-                Some((_, line)) if races < MAX_RACES && is_race(self.how, &error, line) => races += 1,
+                Some((_, line)) if races < MAX_RACES && is_race(target.how, &error, line) => races += 1,
                 Some((at, line)) => {
                     // The lines before it are still to be written; then the error is told.
                     let place = format!("line {}, id {:?}", line.number, line.record.id);
@@ -66,17 +77,17 @@ impl<'a> Writer<'a> {
             None => Ok(()),
             Some(error) => {
                 self.totals.failed += 1;
-                Err(error.into())
+                Err(error)
             }
         }
     }
 
-    /// Applies the plan. On success its lines are counted, acknowledged and gone; else the refusal is given back.
-    async fn apply(&mut self, plan: &Plan, lines: &mut VecDeque<Line>) -> Result<Option<Error>> {
+    /// Applies the plan. On success its lines are counted and gone; else the refusal is given back.
+    async fn apply(&mut self, catalog: &dyn MetadataBackend, plan: &Plan, lines: &mut VecDeque<Line>) -> Option<Error> {
         let start = Instant::now();
-        let outcomes = match self.session.catalog.batch_operations(plan.operations.clone()).await {
+        let outcomes = match catalog.batch_operations(plan.operations.clone()).await {
             Ok(outcomes) => outcomes,
-            Err(e) => return Ok(Some(e)),
+            Err(e) => return Some(e),
         };
         tracing::debug!(lines = plan.fates.len(), elapsed_us = start.elapsed().as_micros(), "wrote a batch");
         for fate in &plan.fates {
@@ -91,16 +102,8 @@ impl<'a> Writer<'a> {
             }
         }
         lines.drain(..plan.fates.len().min(lines.len()));
-        if self.ack {
-            let mut out = std::io::stdout().lock();
-            outcomes
-                .iter()
-                .filter_map(Outcome::record)
-                .try_for_each(|r| writeln!(out, "{}", r.id))
-                .and_then(|()| out.flush())
-                .map_err(out_error)?;
-        }
-        Ok(None)
+        self.ids.extend(outcomes.iter().filter_map(Outcome::record).map(|r| r.id.clone()));
+        None
     }
 }
 
