@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use proximadb_meta::core::{
     CollectionMetadata, Cursor, Filter, ListRequest, MetadataBackend, Operation, PutIf, StatsDelta,
 };
+use tokio::task::JoinSet;
 
 use crate::records::{id, record};
 
@@ -106,6 +107,24 @@ impl Catalog for Ours {
 pub(crate) async fn fill(catalog: &dyn Catalog, records: &[CollectionMetadata]) -> Result<()> {
     for part in records.chunks(BATCH) {
         catalog.insert(part).await?;
+    }
+    Ok(())
+}
+
+/// The same as `pxmeta import --jobs` does it: so many batches under way.
+pub(crate) async fn import(catalog: &Ours, batches: Vec<Vec<CollectionMetadata>>, jobs: usize) -> Result<()> {
+    let mut tasks = JoinSet::new();
+    for batch in batches {
+        if tasks.len() >= jobs
+            && let Some(done) = tasks.join_next().await
+        {
+            done??;
+        }
+        let catalog = catalog.clone();
+        tasks.spawn(async move { catalog.insert(&batch).await });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
     }
     Ok(())
 }

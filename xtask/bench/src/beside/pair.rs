@@ -8,7 +8,7 @@ use proximadb_meta_transfer::copy::{CopyOptions, Unwatched, copy};
 
 use super::{Pair, Place};
 use crate::Plan;
-use crate::catalog::{Catalog, Ours, Result, fill};
+use crate::catalog::{BATCH, Catalog, Ours, Result, fill, import};
 use crate::records::record;
 use crate::work::{Work, each};
 
@@ -22,8 +22,8 @@ const BIG: usize = 10_000;
 pub(crate) enum Both {
     /// The same on catalogs that are full.
     Same(Work),
-    /// So many records in batches into an empty catalog; by hand one by one.
-    Import(usize),
+    /// So many records in batches into an empty catalog, so many of these at a time; by hand one by one.
+    Import { records: usize, jobs: usize },
     /// From a log into an empty catalog, proved; by hand inserted in transactions of 10,000.
     Copy,
 }
@@ -39,7 +39,7 @@ impl Both {
     ) -> Result<(f64, f64)> {
         let work = match self {
             Self::Same(work) => work,
-            Self::Import(records) => return imported(place, records).await,
+            Self::Import { records, jobs } => return imported(place, records, jobs).await,
             Self::Copy => return copied(place, plan).await,
         };
         let ours: Arc<dyn Catalog> = Arc::new(pair.ours.clone());
@@ -51,11 +51,12 @@ impl Both {
     }
 }
 
-async fn imported(place: &dyn Place, records: usize) -> Result<(f64, f64)> {
+async fn imported(place: &dyn Place, records: usize, jobs: usize) -> Result<(f64, f64)> {
     let Pair { ours, by_hand } = place.fresh().await?;
     let all: Vec<CollectionMetadata> = (0..records).map(record).collect();
+    let batches = all.chunks(BATCH).map(<[_]>::to_vec).collect();
     let start = Instant::now();
-    fill(&ours, &all).await?;
+    import(&ours, batches, jobs).await?;
     let seconds = each(start, records);
     ours.0.close().await?;
     let some = all.get(..ONE_BY_ONE).unwrap_or(&all);

@@ -74,7 +74,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<()> {
         Row::new("counters, 64 tasks on 1,000 records", Same(Work::Counters(1_000)), LEVEL),
         Row::new("counters, 64 tasks on 10 records", Same(Work::Counters(10)), Some(3.0)),
         Row::new("create, 64 tasks (by hand: a statement each)", Same(Work::Create), None),
-        Row::new("import in batches of 1,000 (by hand: one by one)", Import(plan.records), Some(10.0)),
+        Row::new("import in batches of 1,000 (by hand: one by one)", Import { records: plan.records, jobs: 1 }, None),
+        Row::new(
+            "import, 4 batches at a time (by hand: one by one)",
+            Import { records: plan.records, jobs: 4 },
+            Some(10.0),
+        ),
     ];
     let done = run_beside(&place, rows, plan).await;
     place.drop_all().await?;

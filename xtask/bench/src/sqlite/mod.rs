@@ -44,7 +44,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<()> {
         Row::new("page of 100, filtered by owner and tag", Same(Work::Filtered), LEVEL),
         Row::new("update, compare and set", Same(Work::Update), None),
         Row::new("create, 64 tasks (by hand: a transaction each)", Same(Work::Create), Some(3.0)),
-        Row::new("import in batches of 1,000 (by hand: one by one)", Import(plan.records), Some(20.0)),
+        Row::new(
+            "import in batches of 1,000 (by hand: one by one)",
+            Import { records: plan.records, jobs: 1 },
+            Some(20.0),
+        ),
+        Row::new("import, 4 batches at a time (by hand: one by one)", Import { records: plan.records, jobs: 4 }, None),
         Row::new("copy from a log (by hand: inserted, 10,000 a transaction)", Copy, Some(0.5)),
     ];
     run_beside(&place, rows, plan).await
