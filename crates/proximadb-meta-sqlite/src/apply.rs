@@ -337,3 +337,32 @@ async fn insert<T>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SqliteOptions;
+    use sqlx::ConnectOptions as _;
+
+    /// What is read before every write must not cost more in a larger catalog.
+    #[tokio::test]
+    async fn what_a_write_reads_and_does_is_looked_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.db");
+        let options = SqliteOptions::default();
+        crate::open(&path).await.unwrap().into_backend().close().await.unwrap();
+        let mut connection = options.reader(&path).connect().await.unwrap();
+        let lists = [DELETE_ROWS, DELETE_WORDS, DELETE_TAGS, COUNT];
+        for statement in std::iter::once(&**LOAD).chain(lists) {
+            let text = format!("EXPLAIN QUERY PLAN {statement}");
+            let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(&mut connection).await.unwrap();
+            let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            assert!(!steps.is_empty());
+            for step in steps {
+                // What is said of a virtual table that is asked for one row.
+                let is_found = step.starts_with("SCAN collection_words VIRTUAL TABLE INDEX 0:=");
+                assert!(is_found || !step.starts_with("SCAN collection"), "{step}: {statement}");
+            }
+        }
+    }
+}

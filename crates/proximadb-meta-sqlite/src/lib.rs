@@ -37,6 +37,7 @@ mod schema;
 mod search;
 mod snapshot;
 mod sql;
+mod statistics;
 mod stats;
 mod words;
 mod writer;

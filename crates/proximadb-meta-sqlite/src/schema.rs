@@ -9,6 +9,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::error::{damaged, failed, is_busy};
+use crate::statistics;
 
 /// `PXMD`: stands in the header of our files.
 const APPLICATION_ID: i64 = 0x5058_4d44;
@@ -43,7 +44,8 @@ pub(crate) async fn prepare(connection: &mut SqliteConnection, patience: Duratio
     begin(connection, deadline).await?;
     match migrate(connection).await {
         Ok(ran) => {
-            sqlx::query("COMMIT").execute(connection).await.map_err(|e| failed("commit the schema", e))?;
+            sqlx::query("COMMIT").execute(&mut *connection).await.map_err(|e| failed("commit the schema", e))?;
+            statistics::read(connection).await?;
             Ok(ran)
         }
         Err(e) => {
@@ -219,6 +221,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<u64>> {
             .map_err(wrong)?;
         ran.push(u64::from(step.version));
     }
+    statistics::take_for_large(connection).await?;
     for (key, value) in
         [("format", FORMAT), ("min_reader", FORMAT), ("min_writer", FORMAT), ("keywords_revision", KEYWORDS_REVISION)]
     {
