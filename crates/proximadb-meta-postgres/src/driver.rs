@@ -170,10 +170,17 @@ impl PostgresDriver {
                     replicas.reads.fetch_add(1, Ordering::Relaxed);
                     return Ok(rows);
                 }
-                Err(_) => replicas.distrust(pool),
+                Err(e) => replicas.distrust(pool, &e),
             }
         }
         self.pool.rows(what, ask).await
+    }
+
+    /// What somebody has to see to at the replicas.
+    async fn ailing_replicas(&self) -> Option<String> {
+        let replicas = self.replicas.as_ref()?;
+        replicas.looked_at().await;
+        replicas.ailing()
     }
 }
 
@@ -251,14 +258,18 @@ impl Driver for PostgresDriver {
             let flag = rows.first().and_then(|row| row.try_get(i).ok());
             flag.ok_or_else(|| damaged("the server's state cannot be read"))
         };
+        let latency = start.elapsed();
         Ok(if flag(0)? {
             let cause = "the server is a standby: it takes no writes".to_owned();
-            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+            Health::new(HealthStatus::ReadOnly, Some(cause), latency)
         } else if flag(1)? {
             let cause = "transactions are read only here (default_transaction_read_only)".to_owned();
-            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+            Health::new(HealthStatus::ReadOnly, Some(cause), latency)
         } else {
-            Health::new(HealthStatus::Ready, None, start.elapsed())
+            match self.ailing_replicas().await {
+                Some(cause) => Health::new(HealthStatus::Degraded, Some(cause), latency),
+                None => Health::new(HealthStatus::Ready, None, latency),
+            }
         })
     }
 

@@ -38,6 +38,7 @@ mod search;
 mod single;
 mod snapshot;
 mod sql;
+mod standing;
 mod statements;
 mod stats;
 mod tls;
