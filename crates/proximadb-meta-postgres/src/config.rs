@@ -120,7 +120,8 @@ pub struct PostgresOptions {
     /// This old, a connection is closed when it is free. 1 h.
     pub max_lifetime: Duration,
     /// How long making a connection may take; each of several hosts has its share. An answer is waited for so much longer than
-    /// `statement_timeout`, 5 s at most. 10 s.
+    /// `statement_timeout`, 5 s at most. A replica has this long to answer a read, and at most half of `statement_timeout`; then the
+    /// primary is asked. 10 s.
     pub connect_timeout: Duration,
     /// How long a statement may take. 30 s.
     pub statement_timeout: Duration,

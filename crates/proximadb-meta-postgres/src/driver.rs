@@ -165,7 +165,9 @@ impl PostgresDriver {
         if let (Some(staleness), Some(replicas), false) = (call.staleness, &self.replicas, call.restoring)
             && let Some(pool) = replicas.choose(staleness)
         {
-            match pool.rows(what, ask).await {
+            // With the time for a connection, if there has to be one: the primary must be able to answer in time all the same.
+            let tried = tokio::time::timeout(pool.patience(), pool.rows(what, ask)).await;
+            match tried.unwrap_or_else(|_| Err(silent(what))) {
                 Ok(rows) => {
                     replicas.reads.fetch_add(1, Ordering::Relaxed);
                     return Ok(rows);

@@ -228,6 +228,11 @@ impl Pool {
         }
     }
 
+    /// How long one is waited for who is not the only one to ask, so that there is time left to ask another.
+    pub(crate) fn patience(&self) -> Duration {
+        self.options.connect_timeout.min(self.options.statement_timeout / 2)
+    }
+
     /// The answer of a statement; nothing when the server stays silent for longer than it may take.
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let most = self.options.statement_timeout + GRACE.min(self.options.connect_timeout);

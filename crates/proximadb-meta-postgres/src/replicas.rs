@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::PgLsn;
 
 use crate::error::damaged;
-use crate::pool::{Ask, Pool, Status};
+use crate::pool::{Ask, Pool, Status, silent};
 use crate::standing::{Seen, Standing, Why, ailing};
 use crate::turns::{Candidate, Turns};
 
@@ -128,8 +128,9 @@ impl Replicas {
 
     async fn look_at_primary(&self) {
         let asked = Instant::now();
+        let answer = self.primary.rows("ask for the position", Ask::Prepared(PRIMARY, &[]));
         // A primary that does not answer leaves the notes as they are: everybody grows old.
-        if let Ok(rows) = self.primary.rows("ask for the position", Ask::Prepared(PRIMARY, &[])).await
+        if let Ok(Ok(rows)) = tokio::time::timeout(PATIENCE.max(self.primary.patience()), answer).await
             && let Ok((at, timeline)) = position(&rows)
         {
             self.note(asked, at, timeline);
@@ -155,7 +156,9 @@ impl Replicas {
             Ok(rows) => rows,
             Err(_) => {
                 self.found(replica, Err(Why::Silent));
-                answer.await
+                // What is asked on a connection that leads nowhere any more is asked anew on another one.
+                let more = tokio::time::timeout(replica.pool.patience(), answer).await;
+                more.unwrap_or_else(|_| Err(silent("ask a replica for its position")))
             }
         };
         self.found(replica, rows.map_err(Why::Failed).and_then(|rows| replayed(&rows)));

@@ -1,4 +1,5 @@
-//! What health says of replicas that are gone or lag, and that it is as before when they are back. With servers of the test's own.
+//! What health says of replicas that are gone or lag, that it is as before when they are back, and what one that falls silent costs.
+//! With servers of the test's own.
 
 mod node;
 
@@ -7,8 +8,9 @@ use std::time::Duration;
 
 use node::{Node, Place};
 use proximadb_meta_core::report::{Health, HealthStatus, Severity};
-use proximadb_meta_core::{CollectionMetadata, DistanceMetric, MetadataBackend};
+use proximadb_meta_core::{CallContext, CollectionMetadata, DistanceMetric, MetadataBackend};
 use proximadb_meta_postgres::PostgresOptions;
+use proximadb_meta_testkit::fault::{Direction, Fault, FaultProxy};
 
 /// For what is waited for at most.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -155,6 +157,61 @@ async fn one_that_lags_is_told_of_when_none_is_left() {
     until_ready(&catalog).await;
     second.execute("SELECT pg_wal_replay_resume()").await.unwrap();
     until_doctor_says(&catalog, &two, "follows").await;
+    until_ready(&catalog).await;
+    catalog.close().await.unwrap();
+}
+
+/// The replica, or what stands before it, takes what it is asked and gives nothing back. A statement may take an hour here.
+#[tokio::test]
+async fn a_read_that_a_replica_swallows_is_answered_by_the_primary() {
+    let place = Place::new().unwrap();
+    let mut primary = place.node("primary", "").unwrap();
+    primary.server.start().await.unwrap();
+    let mut standby = place.standby_of(&primary, "standby").unwrap();
+    standby.server.start().await.unwrap();
+    let hour = Duration::from_secs(3600);
+    let proxy =
+        FaultProxy::start(standby.server.address(), Fault::Delay { direction: Direction::Down, by: hour }).unwrap();
+    proxy.switch(false);
+    let through = proxy.address().to_string();
+    let mut options = PostgresOptions::default();
+    options.replicas = vec![through.clone()];
+    options.statement_timeout = hour;
+    options.connect_timeout = Duration::from_secs(2);
+    let catalog = proximadb_meta_postgres::open_with(&primary.address(), options).await.unwrap().into_backend();
+    let stale = catalog.scoped(CallContext::new().with_staleness(hour));
+    let written = catalog.create_collection(CollectionMetadata::new("a", 8, DistanceMetric::COSINE)).await.unwrap();
+    // `(sent to the replica, answered by it)`.
+    let reads = async || {
+        let findings = catalog.diagnose().await.unwrap();
+        let sent = findings.iter().find(|f| f.subject == format!("replica {through}")).unwrap().value.unwrap().number;
+        let stats = catalog.get_stats().await.unwrap();
+        (sent, stats.more.iter().find(|s| s.name == "replica_reads").unwrap().value.value)
+    };
+    // A look may find it silent before the read is sent there: then all begins anew.
+    let swallowed = async {
+        loop {
+            proxy.switch(false);
+            until_ready(&catalog).await;
+            let before = reads().await;
+            assert!(stale.get_collection(&written.id).await.unwrap().is_some());
+            if reads().await.1 == before.1 {
+                continue;
+            }
+            let before = reads().await;
+            proxy.switch(true);
+            assert!(stale.get_collection(&written.id).await.unwrap().is_some(), "the primary has it");
+            let after = reads().await;
+            assert_eq!(after.1, before.1, "the replica cannot have answered");
+            if after.0 > before.0 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, swallowed).await.expect("the read is not left with the replica");
+    until_told(&catalog, &["1 of 1", &through, "not answer", "the primary serves"]).await;
+    // It is back; the connections on which it fell silent are not waited for.
+    proxy.switch(false);
     until_ready(&catalog).await;
     catalog.close().await.unwrap();
 }
