@@ -13,7 +13,7 @@ use proximadb_meta_core::report::{
 };
 use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
-    MetadataBackendType, Order, Ranked, Result, Retry,
+    MetadataBackendType, Order, Ranked, Result,
 };
 
 use tokio_postgres::Row;
@@ -94,7 +94,7 @@ async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<P
     const ASK: &str = "ask the server what it is";
     let wrong = |e| failed(ASK, &e);
     let asked = client.query_one("SELECT current_setting('server_version'), current_setting('fsync') = 'on'", &[]);
-    let row = pool.in_time(asked).await.ok_or_else(|| silent(ASK).with_retry(Retry::Safe))?.map_err(wrong)?;
+    let row = pool.answer(ASK, asked).await?;
     let (version, synced): (&str, bool) = (row.try_get(0).map_err(wrong)?, row.try_get(1).map_err(wrong)?);
     let location = format!("{}?schema={}", target.shown, options.schema);
     let mut descriptor = Descriptor::new(MetadataBackendType::POSTGRESQL, "postgresql", location);

@@ -16,6 +16,7 @@
 #![deny(clippy::expect_used)]
 
 mod apply;
+mod attend;
 mod backup;
 mod config;
 mod contention;
