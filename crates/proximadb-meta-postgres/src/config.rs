@@ -15,6 +15,10 @@ use crate::tls::Verify;
 /// Longest name of a schema: PostgreSQL cuts longer ones.
 const MAX_SCHEMA_BYTES: usize = 63;
 
+/// How often the system asks whether the server is there, when it was silent for long enough, and how often in vain.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+const PROBES: u32 = 3;
+
 /// How much TLS is asked for, in the words of PostgreSQL's own clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -120,11 +124,14 @@ pub struct PostgresOptions {
     /// This old, a connection is closed when it is free. 1 h.
     pub max_lifetime: Duration,
     /// How long making a connection may take; each of several hosts has its share. An answer is waited for so much longer than
-    /// `statement_timeout`, 5 s at most. 10 s.
+    /// `statement_timeout`, 5 s at most. A replica has this long to answer a read, and at most half of `statement_timeout`; then the
+    /// primary is asked. 10 s.
     pub connect_timeout: Duration,
     /// How long a statement may take. 30 s.
     pub statement_timeout: Duration,
-    /// Silence on a connection after which the system asks whether the server is there. 30 s.
+    /// Silence on a connection after which the system asks whether the server is there, three times in ten seconds each. So often,
+    /// and three times too, the server is asked over another connection whether it is still at a restore, a dump or a change of the
+    /// tables. 30 s.
     pub keepalive_idle: Duration,
     /// Which of several hosts will do; `None`: the first that answers.
     pub target_session_attrs: Option<TargetSessionAttrs>,
@@ -235,7 +242,15 @@ impl PostgresOptions {
             .application_name(&self.application_name)
             .connect_timeout(self.connect_timeout / hosts)
             .tcp_user_timeout(self.statement_timeout + self.connect_timeout)
-            .keepalives_idle(self.keepalive_idle);
+            // Whole seconds, and none is no number for the system.
+            .keepalives_idle(self.keepalive_idle.max(Duration::from_secs(1)));
+        // The systems' own are minutes: nobody notices before that that a machine is gone, where all we do is wait.
+        if config.get_keepalives_interval().is_none() {
+            config.keepalives_interval(PROBE_EVERY);
+        }
+        if config.get_keepalives_retries().is_none() {
+            config.keepalives_retries(PROBES);
+        }
         if let Some(attrs) = self.target_session_attrs {
             config.target_session_attrs(attrs);
         } else if config.get_hosts().len() > 1 {
@@ -476,6 +491,20 @@ mod tests {
             };
             assert_eq!(options.check().unwrap_err().kind(), ErrorKind::Config, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_system_asks_soon_whether_a_server_is_there() {
+        let mut options = PostgresOptions { keepalive_idle: Duration::from_millis(5), ..PostgresOptions::default() };
+        let of = |address: &str, options: &PostgresOptions| {
+            let config = target(address, options).config;
+            let every = config.get_keepalives_interval().map(|d| d.as_secs());
+            (config.get_keepalives(), config.get_keepalives_idle().as_secs(), every, config.get_keepalives_retries())
+        };
+        assert_eq!(of("u@h/d", &options), (true, 1, Some(10), Some(3)));
+        options.keepalive_idle = Duration::from_secs(30);
+        assert_eq!(of("u@h/d", &options), (true, 30, Some(10), Some(3)));
+        assert_eq!(of("u@h/d?keepalives_interval=7&keepalives_retries=2", &options), (true, 30, Some(7), Some(2)));
     }
 
     #[test]

@@ -8,11 +8,15 @@ use tokio_postgres::types::FromSqlOwned;
 use crate::driver::PostgresDriver;
 use crate::error::failed;
 use crate::pool::{Status, discard, silent};
-use crate::replicas::{Replicas, Seen};
+use crate::replicas::Replicas;
 use crate::schema;
+use crate::standing::{Seen, Standing};
 
 /// Looks, and changes nothing.
 pub(crate) async fn look(driver: &PostgresDriver) -> Result<Vec<Finding>> {
+    if let Some(replicas) = &driver.replicas {
+        replicas.looked_at().await;
+    }
     // Before a connection of it is taken.
     let pool = of_pool(driver.pool.status());
     let client = driver.pool.get().await?;
@@ -138,23 +142,24 @@ fn of_replicas(replicas: Option<&Replicas>) -> Finding {
     let Some(replicas) = replicas else { return Finding::ok("replicas", "none are configured") };
     let (all, usable) = replicas.counts();
     let found = format!("{usable} of {all} follow");
-    if usable == all {
-        Finding::ok("replicas", found)
-    } else {
-        let fix = "look at the others: whether they run, stream, and replay; reads go to the primary meanwhile";
-        Finding::warning("replicas", found, fix)
+    let fix = "look at the others: whether they run, stream, and replay; reads go to the primary meanwhile";
+    match replicas.ailing() {
+        // As health has it.
+        Some(_) => Finding::warning("replicas", found, fix),
+        None if usable < all => Finding::note("replicas", found, fix),
+        None => Finding::ok("replicas", found),
     }
 }
 
 /// Each by itself: which one it is that does not follow, and whether they share the reads as was meant.
 fn of_replica(replica: &Seen<'_>) -> Finding {
-    let Seen { place, weight, follows, asked } = replica;
+    let Seen { place, weight, standing, asked } = replica;
     let (subject, told) = (format!("replica {place}"), format!("weight {weight}, asked {asked} times"));
-    let finding = if *follows {
-        Finding::ok(&subject, format!("follows, {told}"))
-    } else {
-        let fix = "look whether it runs, streams, and replays; it is asked again as soon as it follows";
-        Finding::note(&subject, format!("does not follow, {told}"), fix)
+    let fix = "look whether it runs, streams, and replays; it is asked again as soon as it follows";
+    let finding = match standing {
+        Standing::Has(_) => Finding::ok(&subject, format!("follows, {told}")),
+        Standing::Unknown => Finding::note(&subject, format!("is not known yet, {told}"), "look again in a second"),
+        Standing::Out(why) => Finding::note(&subject, format!("does not follow, {told}: {why}"), fix),
     };
     finding.with_value(*asked, "reads")
 }

@@ -13,7 +13,7 @@ use proximadb_meta_core::report::{
 };
 use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
-    MetadataBackendType, Order, Ranked, Result, Retry,
+    MetadataBackendType, Order, Ranked, Result,
 };
 
 use tokio_postgres::Row;
@@ -94,7 +94,7 @@ async fn try_open(target: Target, options: PostgresOptions) -> Result<Contract<P
     const ASK: &str = "ask the server what it is";
     let wrong = |e| failed(ASK, &e);
     let asked = client.query_one("SELECT current_setting('server_version'), current_setting('fsync') = 'on'", &[]);
-    let row = pool.in_time(asked).await.ok_or_else(|| silent(ASK).with_retry(Retry::Safe))?.map_err(wrong)?;
+    let row = pool.answer(ASK, asked).await?;
     let (version, synced): (&str, bool) = (row.try_get(0).map_err(wrong)?, row.try_get(1).map_err(wrong)?);
     let location = format!("{}?schema={}", target.shown, options.schema);
     let mut descriptor = Descriptor::new(MetadataBackendType::POSTGRESQL, "postgresql", location);
@@ -165,15 +165,24 @@ impl PostgresDriver {
         if let (Some(staleness), Some(replicas), false) = (call.staleness, &self.replicas, call.restoring)
             && let Some(pool) = replicas.choose(staleness)
         {
-            match pool.rows(what, ask).await {
+            // With the time for a connection, if there has to be one: the primary must be able to answer in time all the same.
+            let tried = tokio::time::timeout(pool.patience(), pool.rows(what, ask)).await;
+            match tried.unwrap_or_else(|_| Err(silent(what))) {
                 Ok(rows) => {
                     replicas.reads.fetch_add(1, Ordering::Relaxed);
                     return Ok(rows);
                 }
-                Err(_) => replicas.distrust(pool),
+                Err(e) => replicas.distrust(pool, &e),
             }
         }
         self.pool.rows(what, ask).await
+    }
+
+    /// What somebody has to see to at the replicas.
+    async fn ailing_replicas(&self) -> Option<String> {
+        let replicas = self.replicas.as_ref()?;
+        replicas.looked_at().await;
+        replicas.ailing()
     }
 }
 
@@ -256,14 +265,18 @@ impl Driver for PostgresDriver {
             let flag = rows.first().and_then(|row| row.try_get(i).ok());
             flag.ok_or_else(|| damaged("the server's state cannot be read"))
         };
+        let latency = start.elapsed();
         Ok(if flag(0)? {
             let cause = "the server is a standby: it takes no writes".to_owned();
-            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+            Health::new(HealthStatus::ReadOnly, Some(cause), latency)
         } else if flag(1)? {
             let cause = "transactions are read only here (default_transaction_read_only)".to_owned();
-            Health::new(HealthStatus::ReadOnly, Some(cause), start.elapsed())
+            Health::new(HealthStatus::ReadOnly, Some(cause), latency)
         } else {
-            Health::new(HealthStatus::Ready, None, start.elapsed())
+            match self.ailing_replicas().await {
+                Some(cause) => Health::new(HealthStatus::Degraded, Some(cause), latency),
+                None => Health::new(HealthStatus::Ready, None, latency),
+            }
         })
     }
 

@@ -16,6 +16,7 @@
 #![deny(clippy::expect_used)]
 
 mod apply;
+mod attend;
 mod backup;
 mod config;
 mod contention;
@@ -38,6 +39,7 @@ mod search;
 mod single;
 mod snapshot;
 mod sql;
+mod standing;
 mod statements;
 mod stats;
 mod tls;

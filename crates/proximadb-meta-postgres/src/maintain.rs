@@ -3,7 +3,7 @@
 use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry, Timestamp};
 
 use crate::error::{failed, is_ambiguous};
-use crate::pool::{Pool, discard, silent};
+use crate::pool::{Lent, Pool, discard, silent};
 use crate::statements::Statements;
 use crate::types::Instant;
 
@@ -55,7 +55,8 @@ pub(crate) async fn run(pool: &Pool, texts: &Statements, now: Timestamp) -> Resu
          WHERE expires_at <= $1 AND namespace NOT IN (SELECT namespace FROM {prefix}restoring) \
          LIMIT {REAPED_AT_ONCE} FOR UPDATE SKIP LOCKED)"
     );
-    let client = pool.get().await?;
+    let lent = Lent::by(pool).await?;
+    let client = lent.client()?;
     let mut reaped = 0;
     loop {
         let gone = pool.in_time(client.execute(&reap, &[&Instant(now)])).await;
@@ -68,5 +69,7 @@ pub(crate) async fn run(pool: &Pool, texts: &Statements, now: Timestamp) -> Resu
     let analyze = format!("ANALYZE {prefix}collections");
     let done = pool.in_time(client.batch_execute(&analyze)).await;
     done.ok_or_else(|| silent("analyze the table"))?.map_err(|e| failed("analyze the table", &e))?;
+    // After a failure it does not go back: the statement may still be under way on it.
+    lent.give_back();
     Ok(format!("removed {reaped} expired records, analyzed the table; vacuuming is the server's own business"))
 }

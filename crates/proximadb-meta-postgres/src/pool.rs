@@ -32,6 +32,8 @@ const MAX_BROKEN: usize = 3;
 /// Connections to one server.
 pub(crate) struct Pool {
     inner: Deadpool,
+    connector: Connector,
+    config: Config,
     options: Arc<PostgresOptions>,
     /// Where it leads, without credentials.
     pub(crate) place: String,
@@ -57,6 +59,7 @@ pub(crate) struct Status {
 }
 
 /// Connects, and sets what holds for the whole session.
+#[derive(Clone)]
 struct Connector {
     tls: MakeRustlsConnect,
     session: String,
@@ -115,7 +118,8 @@ impl Pool {
     pub(crate) fn new(target: &Target, tls: MakeRustlsConnect, options: Arc<PostgresOptions>) -> Result<Self> {
         let connector = Connector { tls, session: session(&options), hosts: each_host(&target.config) };
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(target.config.clone(), connector, manager);
+        let config = target.config.clone();
+        let manager = Manager::from_connect(config.clone(), connector.clone(), manager);
         let (idle, lifetime) = (options.idle_timeout, options.max_lifetime);
         let inner = Deadpool::builder(manager)
             .max_size(options.pool_size)
@@ -135,7 +139,7 @@ impl Pool {
             }))
             .build()
             .map_err(|_| Error::new(ErrorKind::Internal, "the pool cannot be made"))?;
-        Ok(Self { inner, options, place: target.shown.clone(), weight: target.weight })
+        Ok(Self { inner, connector, config, options, place: target.shown.clone(), weight: target.weight })
     }
 
     /// Opens the connections that are to stay open, and closes those that nobody uses. Ends with the pool.
@@ -179,6 +183,13 @@ impl Pool {
         self.inner.get().await.map_err(|e| no_connection(&e, self.options.pool_timeout))
     }
 
+    /// A connection that is none of the pool's, for who must not wait until one is free.
+    pub(crate) async fn beside(&self) -> Result<ClientWrapper> {
+        let made = tokio::time::timeout(self.options.connect_timeout, self.connector.connect(&self.config)).await;
+        let (client, task) = made.map_err(|_| silent("connect"))?.map_err(|e| failed("connect", &e))?;
+        Ok(ClientWrapper::new(client, task))
+    }
+
     /// What is asked of it now.
     pub(crate) fn status(&self) -> Status {
         let s = self.inner.status();
@@ -202,8 +213,8 @@ impl Pool {
     pub(crate) async fn rows(&self, what: &str, ask: Ask<'_>) -> Result<Vec<Row>> {
         let (mut broken, mut conflicts) = (0, 0);
         loop {
-            let lent = Lent(Some(self.get().await?));
-            let Some(client) = &lent.0 else { return Err(Error::new(ErrorKind::Internal, "a connection is gone")) };
+            let lent = Lent::by(self).await?;
+            let client = lent.client()?;
             match self.in_time(ask.run(client)).await {
                 Some(Ok(rows)) => {
                     lent.give_back();
@@ -228,6 +239,26 @@ impl Pool {
         }
     }
 
+    /// How long one is waited for who is not the only one to ask, so that there is time left to ask another.
+    pub(crate) fn patience(&self) -> Duration {
+        self.options.connect_timeout.min(self.options.statement_timeout / 2)
+    }
+
+    /// After so much silence it is asked whether somebody is there.
+    pub(crate) fn silence(&self) -> Duration {
+        self.options.keepalive_idle
+    }
+
+    /// The answer of a statement that can be asked for again.
+    pub(crate) async fn answer<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let done = self.in_time(work).await.ok_or_else(|| silent(what).with_retry(Retry::Safe))?;
+        done.map_err(|e| failed(what, &e))
+    }
+
     /// The answer of a statement; nothing when the server stays silent for longer than it may take.
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let most = self.options.statement_timeout + GRACE.min(self.options.connect_timeout);
@@ -237,10 +268,18 @@ impl Pool {
 
 /// A connection that does not go back of itself. Whoever goes away in the middle leaves a statement under way on it: the next
 /// one would wait for that.
-struct Lent(Option<Client>);
+pub(crate) struct Lent(Option<Client>);
 
 impl Lent {
-    fn give_back(mut self) {
+    pub(crate) async fn by(pool: &Pool) -> Result<Self> {
+        Ok(Self(Some(pool.get().await?)))
+    }
+
+    pub(crate) fn client(&self) -> Result<&Client> {
+        self.0.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "a connection is gone"))
+    }
+
+    pub(crate) fn give_back(mut self) {
         drop(self.0.take());
     }
 }

@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use proximadb_meta_core::Result;
+use proximadb_meta_core::{Error, Result};
+use tokio::sync::Notify;
 use tokio_postgres::Row;
 use tokio_postgres::types::PgLsn;
 
 use crate::error::damaged;
-use crate::pool::{Ask, Pool, Status};
+use crate::pool::{Ask, Pool, Status, silent};
+use crate::standing::{Seen, Standing, Why, ailing};
 use crate::turns::{Candidate, Turns};
 
 /// How often positions are asked for.
@@ -43,6 +45,8 @@ pub(crate) struct Replicas {
     /// When this process last finished a write.
     wrote: Mutex<Option<Instant>>,
     turns: Mutex<Turns>,
+    /// Told whenever a replica was looked at.
+    looked: Notify,
     /// Reads that a replica answered.
     pub(crate) reads: AtomicU64,
 }
@@ -54,25 +58,40 @@ struct Marks {
     noted: VecDeque<(Instant, u64)>,
 }
 
+impl Marks {
+    /// How one stands that has replayed so much of this timeline.
+    fn standing(&self, replayed: u64, timeline: i64, now: Instant) -> Standing {
+        let Some((oldest, _)) = self.noted.front() else { return Standing::Unknown };
+        if timeline != self.timeline {
+            return Standing::Out(Why::Apart("it follows another timeline"));
+        }
+        match self.noted.iter().rev().find(|(_, at)| *at <= replayed) {
+            Some((asked, _)) => Standing::Has(*asked),
+            None if now.saturating_duration_since(*oldest) < PATIENCE => Standing::Unknown,
+            None => Standing::Out(Why::Behind),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Replica {
     pool: Arc<Pool>,
-    /// It has everything that was acknowledged before this instant; nothing while it is not to be used.
-    has: Mutex<Option<Instant>>,
+    standing: Mutex<Standing>,
     /// Reads that were sent to it.
     asked: AtomicU64,
 }
 
-/// What can be told of a replica.
-#[derive(Debug)]
-pub(crate) struct Seen<'a> {
-    /// `host:port`.
-    pub(crate) place: &'a str,
-    pub(crate) weight: u16,
-    /// Whether it may be used by somebody.
-    pub(crate) follows: bool,
-    /// Reads that were sent to it.
-    pub(crate) asked: u64,
+impl Replica {
+    fn stands(&self, standing: Standing) {
+        *locked(&self.standing) = standing;
+    }
+
+    fn has(&self) -> Option<Instant> {
+        match &*locked(&self.standing) {
+            Standing::Has(instant) => Some(*instant),
+            _ => None,
+        }
+    }
 }
 
 /// A value is whole between any two statements.
@@ -83,9 +102,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Replicas {
     pub(crate) fn new(primary: Arc<Pool>, pools: Vec<Arc<Pool>>) -> Self {
         let turns = Mutex::new(Turns::new(pools.len()));
-        let replica = |pool| Replica { pool, has: Mutex::default(), asked: AtomicU64::new(0) };
+        let replica = |pool| Replica { pool, standing: Mutex::new(Standing::Unknown), asked: AtomicU64::new(0) };
         let all = pools.into_iter().map(replica).collect();
-        Self { primary, all, marks: Mutex::default(), wrote: Mutex::default(), turns, reads: AtomicU64::new(0) }
+        let (marks, wrote, looked, reads) = (Mutex::default(), Mutex::default(), Notify::new(), AtomicU64::new(0));
+        Self { primary, all, marks, wrote, turns, looked, reads }
     }
 
     /// Keeps the pools, and asks for positions as long as somebody holds this. A task each: one that hangs holds up nobody else.
@@ -108,8 +128,9 @@ impl Replicas {
 
     async fn look_at_primary(&self) {
         let asked = Instant::now();
+        let answer = self.primary.rows("ask for the position", Ask::Prepared(PRIMARY, &[]));
         // A primary that does not answer leaves the notes as they are: everybody grows old.
-        if let Ok(rows) = self.primary.rows("ask for the position", Ask::Prepared(PRIMARY, &[])).await
+        if let Ok(Ok(rows)) = tokio::time::timeout(PATIENCE.max(self.primary.patience()), answer).await
             && let Ok((at, timeline)) = position(&rows)
         {
             self.note(asked, at, timeline);
@@ -121,7 +142,7 @@ impl Replicas {
         if marks.timeline != timeline {
             *marks = Marks { timeline, noted: VecDeque::new() };
             // What they had was of another log.
-            self.all.iter().for_each(|replica| *locked(&replica.has) = None);
+            self.all.iter().for_each(|replica| replica.stands(Standing::Unknown));
         }
         marks.noted.push_back((asked, at));
         if marks.noted.len() > MAX_MARKS {
@@ -134,26 +155,38 @@ impl Replicas {
         let rows = match tokio::time::timeout(PATIENCE, &mut answer).await {
             Ok(rows) => rows,
             Err(_) => {
-                *locked(&replica.has) = None;
-                answer.await
+                self.found(replica, Err(Why::Silent));
+                // What is asked on a connection that leads nowhere any more is asked anew on another one.
+                let more = tokio::time::timeout(replica.pool.patience(), answer).await;
+                more.unwrap_or_else(|_| Err(silent("ask a replica for its position")))
             }
         };
-        let replayed = rows.and_then(|rows| {
-            let follows = rows.first().and_then(|r| r.try_get(2).ok()).unwrap_or(false);
-            follows.then(|| position(&rows)).transpose()
-        });
-        // Not there, or a primary of its own by now: left out until it follows again.
-        self.found(replica, replayed.ok().flatten());
+        self.found(replica, rows.map_err(Why::Failed).and_then(|rows| replayed(&rows)));
     }
 
     /// What a replica has replayed. Nobody changes the notes before that is known.
-    fn found(&self, replica: &Replica, replayed: Option<(u64, i64)>) {
+    fn found(&self, replica: &Replica, replayed: std::result::Result<(u64, i64), Why>) {
         let marks = locked(&self.marks);
-        let has = replayed.and_then(|(replayed, timeline)| {
-            let known = marks.noted.iter().rev().filter(|_| marks.timeline == timeline);
-            known.filter(|(_, at)| *at <= replayed).map(|(asked, _)| *asked).next()
+        replica.stands(match replayed {
+            Ok((replayed, timeline)) => marks.standing(replayed, timeline, Instant::now()),
+            Err(why) => Standing::Out(why),
         });
-        *locked(&replica.has) = has;
+        self.looked.notify_waiters();
+    }
+
+    /// Waits for a first look at each, and not for longer than that may take.
+    pub(crate) async fn looked_at(&self) {
+        let known = async {
+            loop {
+                let looked = self.looked.notified();
+                if self.all.iter().all(|replica| !matches!(*locked(&replica.standing), Standing::Unknown)) {
+                    return;
+                }
+                looked.await;
+            }
+        };
+        // Who is not known by then is told as that.
+        let _ = tokio::time::timeout(2 * PATIENCE, known).await;
     }
 
     /// Notes that a write was finished just now.
@@ -166,7 +199,7 @@ impl Replicas {
         let now = Instant::now();
         let wrote = *locked(&self.wrote);
         let is_fresh = |replica: &Replica| {
-            locked(&replica.has).is_some_and(|has| {
+            replica.has().is_some_and(|has| {
                 now.saturating_duration_since(has) <= staleness && wrote.is_none_or(|wrote| has > wrote)
             })
         };
@@ -183,16 +216,21 @@ impl Replicas {
         Some(&replica.pool)
     }
 
-    /// Leaves a replica out until it was looked at again.
-    pub(crate) fn distrust(&self, pool: &Arc<Pool>) {
+    /// Leaves a replica where a read failed out until it was looked at again.
+    pub(crate) fn distrust(&self, pool: &Arc<Pool>, e: &Error) {
         for replica in self.all.iter().filter(|r| Arc::ptr_eq(&r.pool, pool)) {
-            *locked(&replica.has) = None;
+            replica.stands(Standing::Out(Why::Failed(e.clone())));
         }
+    }
+
+    /// What somebody has to see to.
+    pub(crate) fn ailing(&self) -> Option<String> {
+        ailing(self.each())
     }
 
     /// `(replicas, those that may be used by somebody)`.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.all.len(), self.all.iter().filter(|r| locked(&r.has).is_some()).count())
+        (self.all.len(), self.all.iter().filter(|r| r.has().is_some()).count())
     }
 
     /// Each of them, in the order of the options.
@@ -200,7 +238,7 @@ impl Replicas {
         self.all.iter().map(|replica| Seen {
             place: &replica.pool.place,
             weight: replica.pool.weight,
-            follows: locked(&replica.has).is_some(),
+            standing: locked(&replica.standing).clone(),
             asked: replica.asked.load(Ordering::Relaxed),
         })
     }
@@ -208,6 +246,14 @@ impl Replicas {
     pub(crate) fn close(&self) {
         self.all.iter().for_each(|r| r.pool.close());
     }
+}
+
+/// How far a standby is.
+fn replayed(rows: &[Row]) -> std::result::Result<(u64, i64), Why> {
+    if !rows.first().and_then(|r| r.try_get(2).ok()).unwrap_or(false) {
+        return Err(Why::Apart("it is no standby"));
+    }
+    position(rows).map_err(Why::Failed)
 }
 
 /// A place in the log, and its timeline.
@@ -250,7 +296,8 @@ mod tests {
     }
 
     fn have(replicas: &Replicas, at: &[Option<Instant>]) {
-        replicas.all.iter().zip(at).for_each(|(replica, at)| *locked(&replica.has) = *at);
+        let standing = |at: &Option<Instant>| at.map_or(Standing::Unknown, Standing::Has);
+        replicas.all.iter().zip(at).for_each(|(replica, at)| replica.stands(standing(at)));
     }
 
     #[tokio::test]
@@ -275,9 +322,10 @@ mod tests {
         have(&replicas, &[Some(Instant::now()), Some(old), None]);
         assert_eq!(shares(&replicas, HOUR, 10), [10, 0, 0]);
         let first = replicas.choose(HOUR).unwrap().clone();
-        replicas.distrust(&first);
+        replicas.distrust(&first, &damaged("it is odd"));
         assert!(replicas.choose(HOUR).is_none());
         assert_eq!(replicas.counts(), (3, 1));
+        assert!(replicas.ailing().unwrap().contains("localhost:2 (it is odd)"), "{:?}", replicas.ailing());
     }
 
     #[tokio::test]
@@ -298,23 +346,45 @@ mod tests {
         let replicas = replicas(&[1]);
         let replica = &replicas.all[0];
         let has = |replayed| {
-            replicas.found(replica, replayed);
-            *locked(&replica.has)
+            replicas.found(replica, Ok(replayed));
+            replica.has()
         };
+        let out = |why: &str| matches!(&*locked(&replica.standing), Standing::Out(w) if w.to_string().contains(why));
+        assert_eq!(has((1, 1)), None);
+        assert!(!out(""), "nothing is noted yet that it could have");
         let (first, second) = (Instant::now(), Instant::now() + Duration::from_millis(1));
         replicas.note(first, 100, 1);
         replicas.note(second, 200, 1);
-        assert_eq!(has(Some((99, 1))), None);
-        assert_eq!(has(Some((100, 1))), Some(first));
-        assert_eq!(has(Some((199, 1))), Some(first));
-        assert_eq!(has(Some((200, 1))), Some(second));
-        assert_eq!(has(None), None);
-        assert_eq!(has(Some((500, 2))), None, "a log of which we know nothing");
-        assert_eq!(has(Some((500, 1))), Some(second));
+        assert_eq!(has((99, 1)), None);
+        assert!(!out(""), "it had no time to replay");
+        assert_eq!(has((100, 1)), Some(first));
+        assert_eq!(has((199, 1)), Some(first));
+        assert_eq!(has((200, 1)), Some(second));
+        replicas.found(replica, Err(Why::Silent));
+        assert!(replica.has().is_none() && out("does not answer"));
+        assert_eq!(has((500, 2)), None, "a log of which we know nothing");
+        assert!(out("another timeline"));
+        assert_eq!(has((500, 1)), Some(second));
         // Another primary: what was known of the replica is void at once, and so is its higher position.
-        replicas.note(second, 150, 2);
-        assert_eq!(*locked(&replica.has), None);
-        assert_eq!(has(Some((500, 1))), None);
-        assert_eq!(has(Some((150, 2))), Some(second));
+        let third = Instant::now().checked_sub(2 * PATIENCE).unwrap();
+        replicas.note(third, 150, 2);
+        assert!(replica.has().is_none() && !out(""));
+        assert_eq!(has((500, 1)), None);
+        assert_eq!(has((149, 2)), None);
+        assert!(out("too far behind"));
+        assert_eq!(has((150, 2)), Some(third));
+    }
+
+    /// It waits for one that nobody has looked at, and for nobody else.
+    #[tokio::test]
+    async fn a_first_look_is_waited_for() {
+        let replicas = replicas(&[1, 1]);
+        let mut waits = pin!(replicas.looked_at());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        replicas.found(&replicas.all[0], Err(Why::Silent));
+        assert!(waits.as_mut().poll(&mut context).is_pending(), "there is another one");
+        replicas.found(&replicas.all[1], Err(Why::Silent));
+        assert!(waits.as_mut().poll(&mut context).is_ready());
     }
 }

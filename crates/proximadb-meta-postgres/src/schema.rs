@@ -7,6 +7,7 @@ use proximadb_meta_core::{Error, ErrorKind, Result, Retry, Timestamp};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use crate::attend::Session;
 use crate::error::{damaged, failed};
 use crate::pool::{Pool, discard, silent};
 use crate::types::Instant;
@@ -58,23 +59,30 @@ pub(crate) async fn prepare(pool: &Pool, client: &Client, schema: &str, migrate:
         return Err(Error::new(ErrorKind::Config, format!("the tables in the schema {schema:?} are not up to date"))
             .with_hint("run pxmeta schema apply, or open with auto_migrate"));
     }
-    apply(client, schema).await.map(drop)
+    attended(pool, client, apply(client, schema)).await.map(drop)
+}
+
+/// A change, which takes as long as it takes while the server is at it.
+async fn attended<T>(pool: &Pool, client: &Client, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let session = Session::of(pool, client).await?;
+    let done = session.attended(pool, work).await;
+    done.unwrap_or_else(|| Err(silent("make the schema").with_retry(Retry::UnknownOutcome)))
 }
 
 /// As [`report`], on a connection of the pool. A look has an end, a change takes as long as it takes.
 pub(crate) async fn report_in_time(pool: &Pool, schema: &str, action: SchemaAction) -> Result<SchemaReport> {
     let client = pool.get().await?;
     let report = report(&client, schema, action);
-    if action == SchemaAction::Apply {
-        return report.await;
+    let report = if action == SchemaAction::Apply {
+        attended(pool, &client, report).await
+    } else {
+        pool.in_time(report).await.unwrap_or_else(|| Err(silent(LOOK).with_retry(Retry::Safe)))
+    };
+    if report.as_ref().is_err_and(|e| e.kind() == ErrorKind::Timeout) {
+        // What was asked may still be under way on it.
+        discard(client);
     }
-    match pool.in_time(report).await {
-        Some(report) => report,
-        None => {
-            discard(client);
-            Err(silent(LOOK).with_retry(Retry::Safe))
-        }
-    }
+    report
 }
 
 /// What there is, what is missing; or its change.

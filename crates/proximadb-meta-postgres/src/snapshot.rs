@@ -4,11 +4,10 @@ use deadpool_postgres::ClientWrapper;
 use proximadb_meta_archive::Pages;
 use proximadb_meta_core::driver::Scan;
 use proximadb_meta_core::page::Position;
-use proximadb_meta_core::{Call, Order, Result, Retry};
+use proximadb_meta_core::{Call, Order, Result};
 
 use crate::driver::PostgresDriver;
-use crate::error::failed;
-use crate::pool::{Ask, Pool, silent};
+use crate::pool::{Ask, Pool};
 use crate::row::{Param, Record};
 use crate::scan;
 
@@ -16,14 +15,6 @@ use crate::scan;
 const PART: usize = 1000;
 
 const WHAT: &str = "read the records";
-
-async fn in_time<T>(
-    pool: &Pool,
-    work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
-) -> Result<T> {
-    let done = pool.in_time(work).await.ok_or_else(|| silent(WHAT).with_retry(Retry::Safe))?;
-    done.map_err(|e| failed(WHAT, &e))
-}
 
 pub(crate) struct Snapshot<'a> {
     client: ClientWrapper,
@@ -42,7 +33,7 @@ impl<'a> Snapshot<'a> {
         // Whoever takes the pages may take his time between them.
         let begin = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let pool = &driver.pool;
-        in_time(pool, client.batch_execute(begin)).await?;
+        pool.answer(WHAT, client.batch_execute(begin)).await?;
         let scan = Scan::new(Order::default(), PART);
         Ok(Self { client, pool, prefix: &driver.texts.prefix, call, scan, is_over: false })
     }
@@ -55,12 +46,12 @@ impl Pages for Snapshot<'_> {
         }
         let sql = scan::part(self.prefix, &self.call.namespace, self.call.restoring, &self.scan);
         let params: Vec<Param> = sql.bound().into_iter().map(|(p, _)| p).collect();
-        let rows = in_time(self.pool, Ask::Prepared(sql.as_str(), &params).run(&self.client)).await?;
+        let rows = self.pool.answer(WHAT, Ask::Prepared(sql.as_str(), &params).run(&self.client)).await?;
         let part = scan::records(&rows)?;
         self.scan.after = part.last().map(|r| Position::after(r, self.scan.order));
         self.is_over = part.len() < PART;
         if self.is_over {
-            in_time(self.pool, self.client.batch_execute("COMMIT")).await?;
+            self.pool.answer(WHAT, self.client.batch_execute("COMMIT")).await?;
         }
         Ok(part)
     }

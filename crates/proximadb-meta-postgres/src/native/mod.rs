@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use proximadb_meta_archive::files::blocking;
 use proximadb_meta_archive::native::NativeFormat;
 use proximadb_meta_core::report::{BackupReport, RestoreOptions, RestoreReport};
-use proximadb_meta_core::{Call, Error, Result, Timestamp};
+use proximadb_meta_core::{Call, Error, Result, Retry, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::attend::Session;
 use crate::driver::PostgresDriver;
 use crate::error::{damaged, failed};
 use crate::maintain::detached;
-use crate::pool::Pool;
+use crate::pool::{Pool, silent};
 use crate::types::Instant;
 use tool::Tool;
 
@@ -29,6 +30,8 @@ pub(crate) const FORMAT: NativeFormat = NativeFormat {
     manifest: "postgresql.json",
     shown: "the format of pg_dump",
 };
+
+const LOOK: &str = "look at what is backed up";
 
 /// What the manifest says beside what every one does.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,11 +80,12 @@ pub(crate) async fn backup(driver: &PostgresDriver, call: &Call, location: &str)
 async fn fill(source: &Source, dump: &Path) -> Result<(OfPostgres, BTreeMap<String, u64>)> {
     // Taken out of the pool: the transaction ends with it, whatever happens.
     let client = deadpool_postgres::Client::take(source.pool.get().await?);
-    let wrong = |e| failed("look at what is backed up", &e);
+    let pool = &source.pool;
+    let wrong = |e| failed(LOOK, &e);
     // It may take longer than a statement: the snapshot stays open meanwhile.
     let begin = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    client.batch_execute(begin).await.map_err(wrong)?;
-    let row = client.query_one("SELECT pg_export_snapshot()", &[]).await.map_err(wrong)?;
+    pool.answer(LOOK, client.batch_execute(begin)).await?;
+    let row = pool.answer(LOOK, client.query_one("SELECT pg_export_snapshot()", &[])).await?;
     let snapshot: String = row.try_get(0).map_err(wrong)?;
     let schema = &source.options.schema;
     let counts = format!(
@@ -89,7 +93,7 @@ async fn fill(source: &Source, dump: &Path) -> Result<(OfPostgres, BTreeMap<Stri
          FROM \"{schema}\".collections WHERE namespace NOT IN (SELECT namespace FROM \"{schema}\".restoring) GROUP BY namespace"
     );
     let (mut rows, mut namespaces) = (BTreeMap::new(), BTreeMap::new());
-    for row in client.query(&counts, &[&Instant(source.now)]).await.map_err(wrong)? {
+    for row in pool.answer(LOOK, client.query(&counts, &[&Instant(source.now)])).await? {
         let (name, all, live): (String, i64, i64) =
             (row.try_get(0).map_err(wrong)?, row.try_get(1).map_err(wrong)?, row.try_get(2).map_err(wrong)?);
         rows.insert(name.clone(), all.unsigned_abs());
@@ -97,11 +101,16 @@ async fn fill(source: &Source, dump: &Path) -> Result<(OfPostgres, BTreeMap<Stri
     }
     let mut command = source.tool.command();
     source.tool.connect(&mut command, &source.target, &source.options)?;
+    let name = format!("proximadb-meta-dump-{:016x}", rand::random::<u64>());
+    command.env("PGAPPNAME", &name);
     command.args(["--format=custom", "--no-password", "--no-owner", "--no-privileges", "--encoding=UTF8"]);
     command.arg(format!("--schema={schema}")).arg(format!("--snapshot={snapshot}"));
-    command.arg(format!("--file={}", dump.display()));
-    let said = command.output().await;
+    // It is synced with its manifest.
+    command.arg("--no-sync").arg(format!("--file={}", dump.display())).arg(tool::keepalives(&source.target));
+    let session = Session::called(&name, dump.to_owned(), source.tool.connects_within(&source.target, &source.options));
+    let said = session.attended(pool, command.output()).await;
     drop(client);
+    let said = said.ok_or_else(|| silent("dump the schema").with_retry(Retry::Safe))?;
     let said = said.map_err(|e| Error::io("run pg_dump into", dump, e))?;
     if !said.status.success() {
         return Err(source.tool.failed(&said.stderr));

@@ -11,8 +11,9 @@ use proximadb_meta_core::{Error, ErrorKind, Namespace, Result, Retry, Timestamp}
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use super::tool::Tool;
+use crate::attend::Session;
 use crate::error::{damaged, failed, is_ambiguous};
-use crate::pool::Pool;
+use crate::pool::{Pool, silent};
 use crate::row::WRITTEN;
 use crate::statements::Statements;
 use crate::types::Instant;
@@ -21,6 +22,10 @@ use crate::types::Instant;
 const MAX_LINE: u64 = 16 * 1024 * 1024;
 /// Bytes that are sent at once.
 const CHUNK: usize = 256 * 1024;
+
+/// What is tried until the commit.
+const RESTORE: &str = "restore the namespace";
+const COMMIT: &str = "commit the restored namespace";
 
 pub(super) struct Replacement {
     pub(super) pool: Arc<Pool>,
@@ -39,7 +44,27 @@ impl Replacement {
     pub(super) async fn run(&self) -> Result<u64> {
         // Taken out of the pool: what fails in the middle is rolled back with the connection.
         let client = deadpool_postgres::Client::take(self.pool.get().await?);
-        let wrong = |e| failed("restore the namespace", &e);
+        let session = Session::of(&self.pool, &client).await?;
+        let done = self.replace(&client, &session).await;
+        if done.as_ref().is_err_and(|e| e.kind() == ErrorKind::Unavailable) {
+            // The server may not have heard that the connection is gone, and holds the lock until it does.
+            drop(client);
+            session.end(&self.pool).await;
+        }
+        done
+    }
+
+    /// What the server gives, as long as it takes while it is at it.
+    async fn attended<T>(
+        &self,
+        session: &Session,
+        work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let done = session.attended(&self.pool, work).await;
+        done.ok_or_else(|| silent(RESTORE).with_retry(Retry::Safe))?.map_err(|e| failed(RESTORE, &e))
+    }
+
+    async fn replace(&self, client: &ClientWrapper, session: &Session) -> Result<u64> {
         let prefix = &self.texts.prefix;
         let columns: Vec<&str> = std::iter::once("namespace").chain(WRITTEN.iter().map(|(name, ..)| *name)).collect();
         let columns = columns.join(", ");
@@ -48,18 +73,19 @@ impl Replacement {
              LOCK TABLE {prefix}collections IN EXCLUSIVE MODE; \
              CREATE TEMPORARY TABLE proximadb_restored ON COMMIT DROP AS SELECT {columns} FROM {prefix}collections LIMIT 0"
         );
-        client.batch_execute(&begin).await.map_err(wrong)?;
+        self.attended(session, client.batch_execute(&begin)).await?;
         let present = format!(
             "SELECT count(*) FROM {prefix}collections WHERE namespace = $1 AND (expires_at IS NULL OR expires_at > $2)"
         );
-        let row = client.query_one(&present, &[&self.namespace.as_str(), &Instant(self.now)]).await.map_err(wrong)?;
-        let present: i64 = row.try_get(0).map_err(wrong)?;
+        let namespace = self.namespace.as_str();
+        let row = self.attended(session, client.query_one(&present, &[&namespace, &Instant(self.now)])).await?;
+        let present: i64 = row.try_get(0).map_err(|e| failed(RESTORE, &e))?;
         if present > 0 && !self.replace {
-            let what = format!("the namespace {:?} holds {present} collections", self.namespace.as_str());
+            let what = format!("the namespace {namespace:?} holds {present} collections");
             return Err(Error::new(ErrorKind::AlreadyExists, what)
                 .with_hint("restore into an empty namespace, or ask for replace"));
         }
-        self.fill(&client).await?;
+        self.fill(client, session).await?;
         // A life of its own for each: nobody who read the old one may take the restored one for it.
         let named: Vec<&str> = WRITTEN.iter().map(|(name, ..)| *name).collect();
         let values = columns.replace(", incarnation,", ", 1 + floor(random() * 9007199254740990)::int8,");
@@ -69,23 +95,23 @@ impl Replacement {
             "INSERT INTO {prefix}collections (namespace, {}) SELECT {values} FROM proximadb_restored WHERE namespace = $1",
             named.join(", ")
         );
-        let namespace = self.namespace.as_str();
-        client.execute(&gone, &[&namespace]).await.map_err(wrong)?;
-        client.execute(&unmarked, &[&namespace]).await.map_err(wrong)?;
-        let restored = client.execute(&put, &[&namespace]).await.map_err(wrong)?;
+        self.attended(session, client.execute(&gone, &[&namespace])).await?;
+        self.attended(session, client.execute(&unmarked, &[&namespace])).await?;
+        let restored = self.attended(session, client.execute(&put, &[&namespace])).await?;
         if restored != self.rows {
             let what = format!("the dump holds {restored} records of the namespace; its manifest says {}", self.rows);
             return Err(damaged(what).with_hint("take another backup; nothing was changed"));
         }
-        client.batch_execute("COMMIT").await.map_err(|e| {
-            let error = failed("commit the restored namespace", &e);
+        let committed = session.attended(&self.pool, client.batch_execute("COMMIT")).await;
+        committed.ok_or_else(|| silent(COMMIT))?.map_err(|e| {
+            let error = failed(COMMIT, &e);
             if is_ambiguous(&e) { error.with_retry(Retry::UnknownOutcome) } else { error }
         })?;
         Ok(present.unsigned_abs())
     }
 
     /// Copies the dump's rows into the table of our own, as `pg_restore` writes them.
-    async fn fill(&self, client: &ClientWrapper) -> Result<()> {
+    async fn fill(&self, client: &ClientWrapper, session: &Session) -> Result<()> {
         let mut command = self.tool.command();
         command.args(["--data-only", "--no-owner", "--table=collections", "--file=-"]).arg(&self.dump);
         let mut child = command.spawn().map_err(|e| Error::io("run pg_restore on", &self.dump, e))?;
@@ -98,16 +124,25 @@ impl Replacement {
             let _ = (&mut err).take(64 * 1024).read_to_end(&mut said).await;
             said
         });
-        let copied = self.copy(client, BufReader::new(out)).await;
+        let copied = self.copy(client, session, BufReader::new(out)).await;
         let status = child.wait().await.map_err(|e| Error::io("run pg_restore on", &self.dump, e))?;
         let said = said.await.unwrap_or_default();
+        if copied.as_ref().is_err_and(|e| e.kind() != ErrorKind::Corruption) {
+            // What the server said, or that it said nothing: the program only met a reader that went away.
+            return copied;
+        }
         if !status.success() {
             return Err(self.tool.failed(&said));
         }
         copied
     }
 
-    async fn copy(&self, client: &ClientWrapper, mut out: impl tokio::io::AsyncBufRead + Unpin) -> Result<()> {
+    async fn copy(
+        &self,
+        client: &ClientWrapper,
+        session: &Session,
+        mut out: impl tokio::io::AsyncBufRead + Unpin,
+    ) -> Result<()> {
         let bad = |why: &str| damaged(format!("{}: {why}", self.dump.display())).with_hint("take another backup");
         let mut line = Vec::new();
         let columns = loop {
@@ -119,8 +154,7 @@ impl Replacement {
             }
         };
         let into = format!("COPY proximadb_restored ({columns}) FROM STDIN");
-        let wrong = |e| failed("copy the dump's rows", &e);
-        let sink = client.copy_in::<_, Bytes>(&into).await.map_err(wrong)?;
+        let sink = self.attended(session, client.copy_in::<_, Bytes>(&into)).await?;
         let mut sink = pin!(sink);
         let mut chunk = Vec::with_capacity(CHUNK);
         loop {
@@ -132,13 +166,13 @@ impl Replacement {
                 chunk.extend_from_slice(&line);
             }
             if is_last || chunk.len() >= CHUNK {
-                sink.send(Bytes::from(std::mem::take(&mut chunk))).await.map_err(wrong)?;
+                self.attended(session, sink.send(Bytes::from(std::mem::take(&mut chunk)))).await?;
             }
             if is_last {
                 break;
             }
         }
-        sink.finish().await.map_err(wrong)?;
+        self.attended(session, sink.finish()).await?;
         // What follows settles sequences and the like: it is read so that the program can end.
         while next_line(&mut out, &mut line).await.map_err(|e| Error::io("read", &self.dump, e))? > 0 {}
         Ok(())

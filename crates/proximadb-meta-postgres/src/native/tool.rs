@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use proximadb_meta_core::{Error, ErrorKind, Result};
 use tokio::process::Command;
@@ -13,6 +14,25 @@ use crate::tls::Verify;
 
 /// The first release whose tools trust the system's authorities by name.
 const KNOWS_SYSTEM: u32 = 16;
+
+/// What its system asks on a connection that is silent, as ours does: without that it waits for hours. The address and the login are
+/// in the environment.
+pub(super) fn keepalives(target: &Target) -> String {
+    let config = &target.config;
+    let mut text = format!("--dbname=keepalives_idle={}", config.get_keepalives_idle().as_secs());
+    let seconds = config.get_keepalives_interval().map(|d| ("keepalives_interval", u128::from(d.as_secs())));
+    let count = config.get_keepalives_retries().map(|n| ("keepalives_count", u128::from(n)));
+    let millis = config.get_tcp_user_timeout().map(|d| ("tcp_user_timeout", d.as_millis()));
+    for (name, value) in [seconds, count, millis].into_iter().flatten() {
+        text.push_str(&format!(" {name}={}", value.min(i32::MAX as u128)));
+    }
+    text
+}
+
+/// How long it tries at each host: it takes whole seconds, at least two.
+fn connects(options: &PostgresOptions) -> Duration {
+    Duration::from_secs(options.connect_timeout.as_secs().max(2))
+}
 
 /// A tool that is there.
 #[derive(Debug)]
@@ -74,7 +94,7 @@ impl Tool {
         if !ports.is_empty() {
             command.env("PGPORT", ports.join(","));
         }
-        command.env("PGCONNECT_TIMEOUT", options.connect_timeout.as_secs().max(2).to_string());
+        command.env("PGCONNECT_TIMEOUT", connects(options).as_secs().to_string());
         if config.get_hosts().len() > 1 {
             command.env("PGTARGETSESSIONATTRS", "read-write");
         }
@@ -104,6 +124,12 @@ impl Tool {
             command.env("PGPASSWORD", String::from_utf8_lossy(password).as_ref());
         }
         Ok(())
+    }
+
+    /// When it has a connection, or ended without one.
+    pub(super) fn connects_within(&self, target: &Target, options: &PostgresOptions) -> Duration {
+        let hosts = u32::try_from(target.config.get_hosts().len()).unwrap_or(u32::MAX);
+        connects(options).saturating_mul(hosts.max(1))
     }
 
     /// What a tool that failed said.
