@@ -43,7 +43,7 @@ impl Driver for Noting {
     }
 
     async fn get(&self, _: &Call, key: Key<'_>) -> Result<Option<Record>> {
-        let mut store = self.store.lock().unwrap();
+        let mut store = self.store.lock().expect("nobody panicked");
         let (call, found) = match key {
             Key::Id(id) => ("get by id", store.records.get(id)),
             Key::Name(name) => ("get by name", store.records.values().find(|r| *r.name == *name)),
@@ -54,7 +54,7 @@ impl Driver for Noting {
     }
 
     async fn apply(&self, _: &Call, unit: Prepared) -> Result<Applied> {
-        let mut store = self.store.lock().unwrap();
+        let mut store = self.store.lock().expect("nobody panicked");
         store.calls.push("apply");
         let mut space = Space::default();
         store.records.values().for_each(|r| space.load(r.clone()));
@@ -100,13 +100,13 @@ impl Place {
 
     /// The calls since the last time.
     fn calls(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.store.lock().unwrap().calls)
+        std::mem::take(&mut self.store.lock().expect("nobody panicked").calls)
     }
 
     async fn create(&self, name: &str) -> CollectionMetadata {
         let mut r = CollectionMetadata::new(name, 3, DistanceMetric::COSINE);
         r.id = name.into();
-        let made = self.catalog.create_collection(r).await.unwrap();
+        let made = self.catalog.create_collection(r).await.expect("it is new");
         assert_eq!(self.calls(), ["apply"]);
         (*made).clone()
     }
