@@ -16,8 +16,8 @@ use proximadb_meta_core::{
     BatchLimits, Call, Capabilities, CollectionMetadata, Contract, Digest, DigestRequest, Durability, Error, ErrorKind,
     MetadataBackendType, Order, Ranked, Result, Retry,
 };
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::SqliteOptions;
@@ -78,7 +78,11 @@ async fn try_open(path: &Path, options: &SqliteOptions) -> Result<Contract<Sqlit
         .await
         .map_err(|e| Error::new(ErrorKind::Internal, "the opening thread ended early").with_source(e))??;
     let mut connection = options.writer(path).connect().await.map_err(|e| failed("open the database", e))?;
-    schema::prepare(&mut connection, options.busy_timeout).await?;
+    if let Err(e) = schema::prepare(&mut connection, options.busy_timeout).await {
+        // Who is told so finds the file closed, and nothing of SQLite's beside it. The error that matters is the first.
+        let _ = connection.close().await;
+        return Err(e);
+    }
     start(path, options, connection)
 }
 

@@ -47,6 +47,8 @@ pub(crate) fn failed(what: &str, e: sqlx::Error) -> Error {
         ErrorKind::PermissionDenied => {
             error.with_hint("the file, its -wal and -shm beside it and their directory must be writable")
         }
+        ErrorKind::Unsupported => error
+            .with_hint("a newer SQLite wrote the file, or its header is damaged; keep a copy, and restore a backup"),
         ErrorKind::Unavailable => error.with_retry(Retry::Never),
         _ => error,
     };
@@ -76,6 +78,7 @@ fn kind_of(e: &sqlx::Error) -> ErrorKind {
                 {
                     ErrorKind::Corruption
                 }
+                code::SQLITE_ERROR if inner.message() == "unsupported file format" => ErrorKind::Unsupported,
                 _ => ErrorKind::Internal,
             },
             None => ErrorKind::Internal,

@@ -120,6 +120,8 @@ async fn a_newer_format_and_another_migration_are_refused() {
         let e = refused(&path).await;
         assert_eq!(e.kind(), kind, "{e}");
         assert!(e.message().contains(says), "{e}");
+        let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["catalog.db"], "it was closed before that was told");
     }
     // A format that is newer, but says that we may use it.
     let dir = tempfile::tempdir().unwrap();
