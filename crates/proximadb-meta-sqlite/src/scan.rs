@@ -1,7 +1,7 @@
 //! The statements that read: by key, and in order from a place on.
 //!
-//! Each begins with a row without an id where the namespace is being restored: one statement sees one state, so that nobody
-//! takes a half filled namespace for a catalog.
+//! A point read begins with a row without an id where the namespace is being restored, a part of a list with one of NULL
+//! ([`pack`](crate::packed::pack)): one statement sees one state, so that nobody takes a half filled namespace for a catalog.
 
 use std::sync::{Arc, LazyLock};
 
