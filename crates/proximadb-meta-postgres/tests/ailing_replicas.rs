@@ -120,11 +120,6 @@ async fn those_that_are_gone_are_named_and_all_is_well_when_they_are_back() {
     assert!(!cause.contains(&one) && !cause.contains("primary"), "{cause}");
     three.standbys[0].server.kill().unwrap();
     until_told(&catalog, &["2 of 2", &one, &two, "the primary serves"]).await;
-    // Who opens now is told at once, and not that all is well until they were looked at.
-    let late = three.open().await;
-    let health = late.health_check().await.unwrap();
-    assert_eq!(health.status, HealthStatus::Degraded, "{health:?}");
-    late.close().await.unwrap();
     three.standbys[0].server.start().await.unwrap();
     let cause = until_told(&catalog, &["1 of 2", &two]).await;
     assert!(!cause.contains(&one), "{cause}");
@@ -133,6 +128,11 @@ async fn those_that_are_gone_are_named_and_all_is_well_when_they_are_back() {
     // It hangs, and keeps its connections.
     three.standbys[0].signal("-STOP").unwrap();
     until_told(&catalog, &["1 of 2", &one, "does not answer"]).await;
+    // Who opens now is told at once, and not that all is well until it was looked at.
+    let late = three.open().await;
+    let health = late.health_check().await.unwrap();
+    assert_eq!(health.status, HealthStatus::Degraded, "{health:?}");
+    late.close().await.unwrap();
     three.standbys[0].signal("-CONT").unwrap();
     until_ready(&catalog).await;
     // It takes writes of its own.
@@ -178,6 +178,8 @@ async fn a_read_that_a_replica_swallows_is_answered_by_the_primary() {
     options.replicas = vec![through.clone()];
     options.statement_timeout = hour;
     options.connect_timeout = Duration::from_secs(2);
+    // One for the read, and one for the look: each has a connection that falls silent, and makes none.
+    options.pool_min_idle = 3;
     let catalog = proximadb_meta_postgres::open_with(&primary.address(), options).await.unwrap().into_backend();
     let stale = catalog.scoped(CallContext::new().with_staleness(hour));
     let written = catalog.create_collection(CollectionMetadata::new("a", 8, DistanceMetric::COSINE)).await.unwrap();
