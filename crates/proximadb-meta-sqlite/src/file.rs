@@ -9,6 +9,8 @@ use proximadb_meta_core::{Error, ErrorKind, Result};
 
 /// How every SQLite database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// How the journal begins that is beside a database while its first page is written.
+const JOURNAL_MAGIC: &[u8; 8] = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
 
 /// Makes an empty file where there is none, and refuses one that SQLite did not write. Changes no file that is there.
 pub(crate) fn prepare(path: &Path) -> Result<()> {
@@ -45,14 +47,27 @@ pub(crate) fn is_there(path: &Path) -> Result<bool> {
 }
 
 fn check(path: &Path) -> Result<()> {
-    let mut head = Vec::with_capacity(MAGIC.len());
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    file.take(MAGIC.len() as u64).read_to_end(&mut head).map_err(|e| Error::io("read", path, e))?;
-    if head.is_empty() || head == MAGIC {
+    let head = head::<16>(path)?;
+    if head.is_empty() || head == MAGIC || head.iter().all(|b| *b == 0) && is_half_made(path) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Config, format!("{} is not an SQLite database", path.display()))
         .with_hint("name a file that does not exist yet, or a catalog made by proximadb-meta; nothing was changed"))
+}
+
+/// Whether the power went while SQLite wrote the first page: it then takes back what there is of it.
+fn is_half_made(path: &Path) -> bool {
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    head::<8>(Path::new(&journal)).is_ok_and(|head| head == JOURNAL_MAGIC)
+}
+
+/// The first `N` bytes of a file, or what it has.
+fn head<const N: usize>(path: &Path) -> Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(N);
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    file.take(N as u64).read_to_end(&mut head).map_err(|e| Error::io("read", path, e))?;
+    Ok(head)
 }
 
 fn create(path: &Path) -> Result<()> {

@@ -104,6 +104,35 @@ async fn what_is_not_ours_is_refused_and_left_as_it_is() {
     assert_eq!(refused(dir.path()).await.kind(), ErrorKind::Config);
 }
 
+/// The power went while the first page was written: its first sector is not there, others are, and so is the journal.
+#[tokio::test]
+async fn a_half_made_database_is_made_and_without_its_journal_left_as_it_is() {
+    let page = [[0; 512].as_slice(), &[0x5a; 3584]].concat();
+    // Nothing to take back but the length, which was none: header, no records, a number, no pages, 512 and 4,096 bytes.
+    let mut journal = vec![0; 512];
+    journal[..8].copy_from_slice(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7");
+    (journal[12], journal[22], journal[26]) = (7, 2, 16);
+    for (beside, made) in [(Some(&journal[..]), true), (Some(b"some text"), false), (None, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, journal) = (dir.path().join("catalog.db"), dir.path().join("catalog.db-journal"));
+        std::fs::write(&path, &page).unwrap();
+        if let Some(bytes) = beside {
+            std::fs::write(&journal, bytes).unwrap();
+        }
+        if made {
+            let catalog = open(&path).await;
+            catalog.create_collection(record("a")).await.unwrap();
+            assert!(catalog.maintain().await.unwrap().contains("found no damage"));
+            catalog.close().await.unwrap();
+            assert!(!journal.exists());
+        } else {
+            assert_eq!(refused(&path).await.kind(), ErrorKind::Config);
+            assert_eq!(std::fs::read(&path).unwrap(), page);
+            assert_eq!(std::fs::read(&journal).ok().as_deref(), beside);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_newer_format_and_another_migration_are_refused() {
     for (statement, kind, says) in [

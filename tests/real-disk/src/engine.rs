@@ -29,7 +29,8 @@ impl Engine {
         }
     }
 
-    /// Opens the catalog in a directory. A journal that grows over `segment_bytes` is followed by the next, or copied.
+    /// Opens the catalog in a directory. A journal that grows over `segment_bytes` is followed by the next, or copied and
+    /// cut to that.
     ///
     /// # Errors
     /// What the backend gives.
@@ -39,6 +40,7 @@ impl Engine {
             Self::Sqlite => {
                 let mut options = SqliteOptions::default();
                 options.checkpoint_pages = u32::try_from(segment_bytes / PAGE).unwrap_or(u32::MAX).max(1);
+                options.journal_size_limit = segment_bytes;
                 let path = directory.join("catalog.db");
                 Ok(proximadb_meta_sqlite::open_with(path, options).await?.into_backend())
             }

@@ -32,17 +32,7 @@ pub fn under_load(program: &Path, engine: Engine, seed: u64, rounds: u64) -> Out
         }
         let wanted = if new { dice.below(4) } else { 1 + dice.below(1500) };
         let place = if dice.one_in(2) { Where::InPlace } else { Where::InACopy };
-        let order = Order {
-            engine,
-            home: home.path().to_owned(),
-            seed,
-            at: tracks.positions(),
-            segment_bytes: 16 * 1024,
-            pace: PACE,
-            forget_syncs: false,
-            cut_at: None,
-            mount: None,
-        };
+        let order = Order::new(engine, home.path(), seed, &tracks, 16 * 1024, PACE);
         let mut kill = || {
             let mut child = Writing::start(program, &order)?;
             child.acknowledged(&mut tracks, wanted)?;

@@ -1,4 +1,4 @@
-//! The embedded log on real file systems: what the simulated disk of `proximadb-meta-wal` proves by exhaustion, seen on the real
+//! The embedded log, and SQLite, on real file systems: what the simulated disk of `proximadb-meta-wal` proves by exhaustion, seen on the real
 //! thing. See the README of this crate for what each test needs.
 //!
 //! A process of its own writes ([`child`]) and says what was acknowledged; its parent breaks things and compares what is left
@@ -23,6 +23,7 @@ mod sample;
 pub mod script;
 pub mod snapshot;
 pub mod soak;
+pub mod sqlite;
 pub mod storage;
 mod system;
 pub mod tracks;

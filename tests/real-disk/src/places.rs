@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use proximadb_meta_core::report::Severity;
 use proximadb_meta_core::{CollectionMetadata, DistanceMetric, MetadataBackend};
 
 use crate::child::Order;
-use crate::failure::{At as _, Outcome};
+use crate::engine::Engine;
+use crate::failure::{At as _, Failure, Outcome};
 use crate::tracks::Tracks;
 
 /// Where the check opens the store.
@@ -40,11 +42,26 @@ pub fn check(order: &Order, tracks: &mut Tracks, place: Where) -> Outcome {
     })
 }
 
-async fn check_store(order: &Order, store: &Path, tracks: &mut Tracks) -> Outcome {
+/// Opens a store, checks it against what was acknowledged, has it look itself over, writes to it, and closes it.
+pub(crate) async fn check_store(order: &Order, store: &Path, tracks: &mut Tracks) -> Outcome {
     let db = order.engine.open(store, order.segment_bytes).await.at("open what is left")?;
     tracks.verify(&*db).await?;
+    sound(&*db).await?;
+    if order.engine == Engine::Sqlite {
+        // Every page, index and row as they were left; of the log the opening has read everything.
+        db.maintain().await.at("look for damage")?;
+    }
     write_again(&*db).await.at("write again")?;
     db.close().await.at("close")
+}
+
+/// What `pxmeta doctor` asks finds no problem.
+async fn sound(db: &dyn MetadataBackend) -> Outcome {
+    let findings = db.diagnose().await.at("diagnose")?;
+    match findings.iter().find(|f| f.severity >= Severity::Problem) {
+        Some(f) => Err(Failure::new(format!("doctor finds a problem with {}: {}", f.subject, f.found))),
+        None => Ok(()),
+    }
 }
 
 /// The store takes writes, and leaves no trace of these.

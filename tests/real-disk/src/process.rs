@@ -16,6 +16,7 @@ pub struct Writing {
     stops: Vec<String>,
     skipped: u64,
     reads: Option<String>,
+    cut: Option<String>,
 }
 
 /// How a process ended that was not killed.
@@ -25,6 +26,8 @@ pub struct Ended {
     pub stops: Vec<String>,
     /// `ok`, or what acknowledged records read as instead; `None` when it did not come to that.
     pub reads: Option<String>,
+    /// What it was doing to a database, and how many writes were under way, when it cut the power.
+    pub cut: Option<String>,
 }
 
 impl Writing {
@@ -37,7 +40,7 @@ impl Writing {
         command.arg("write").args(order.arguments()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().at(program.display())?;
         let out = child.stdout.take().ok_or_else(|| Failure::new("the process has no stdout"))?;
-        Ok(Self { child, lines: BufReader::new(out), stops: Vec::new(), skipped: 0, reads: None })
+        Ok(Self { child, lines: BufReader::new(out), stops: Vec::new(), skipped: 0, reads: None, cut: None })
     }
 
     /// Waits for so many acknowledgements and notes them.
@@ -73,7 +76,7 @@ impl Writing {
     pub fn end(mut self, tracks: &mut Tracks) -> Outcome<Ended> {
         while self.line(tracks)? {}
         self.child.wait()?;
-        Ok(Ended { stops: std::mem::take(&mut self.stops), reads: self.reads.take() })
+        Ok(Ended { stops: std::mem::take(&mut self.stops), reads: self.reads.take(), cut: self.cut.take() })
     }
 
     /// Takes one line in; `false` at the end.
@@ -85,6 +88,10 @@ impl Writing {
         let line = std::str::from_utf8(line)?;
         match line.split_once('\t') {
             None if line == "cut" => tracks.cut(),
+            Some(("cut", rest)) => {
+                tracks.cut();
+                self.cut = Some(rest.to_owned());
+            }
             Some(("ack", rest)) => tracks.acknowledge(rest)?,
             Some(("skip", rest)) => {
                 self.skipped += 1;

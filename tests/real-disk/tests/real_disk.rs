@@ -11,6 +11,7 @@ use real_disk::engine::Engine;
 use real_disk::failure::Outcome;
 use real_disk::full::{self, Point};
 use real_disk::mount::{FileSystem, Mounts};
+use real_disk::sqlite::simulated;
 use real_disk::{kill, power, snapshot};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_real-disk");
@@ -46,7 +47,14 @@ fn trials() -> Result<Vec<Trial>, String> {
         trials.push(mounted(name("at_file_operations"), &right, move |m| {
             power::at_operations(m, kind, program, seed, 2 * cuts)
         }));
+        trials.push(mounted(name("sqlite_at_file_operations"), &right, move |m| {
+            power::of_sqlite_at_operations(m, kind, program, seed, 2 * cuts)
+        }));
     }
+    trials.push(trial("power_cut::simulated::sqlite".to_owned(), move || simulated::cuts(program, seed, 24 * cuts)));
+    trials.push(trial("power_cut::simulated::forgotten_syncs_are_found".to_owned(), move || {
+        simulated::forgotten_syncs_are_found(program, seed)
+    }));
     let points = [Point::Append, Point::Rotation, Point::Turn, Point::Checkpoint, Point::Backup];
     for (point, word) in points.into_iter().zip(["append", "rotation", "turn", "checkpoint", "backup"]) {
         trials.push(mounted(format!("disk_full::{word}"), &mounts, move |m| full::disk(m, point, seed, 4)));
